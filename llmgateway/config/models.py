@@ -1,0 +1,161 @@
+"""A routing config once it is parsed: a frozen tree with all inheritance already resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import SecretStr
+
+from llmgateway.types import JSON
+
+DEFAULT_RETRY_CODES = frozenset({429, 500, 502, 503, 504, 529})
+"""Statuses that are retried where `retry` names none. Source: Portkey's docs, automatic retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often, and after what, one target is tried again."""
+
+    attempts: int = 0
+    """Tries beyond the first."""
+    on_status_codes: frozenset[int] = DEFAULT_RETRY_CODES
+    use_retry_after: bool = False
+    """Whether a 429's own wait replaces the back-off."""
+    jitter: bool = False
+    """Draw each back-off from [0, delay) instead of waiting it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a leaf inherits from the branches above it, resolved."""
+
+    retry: Retry | None = None
+    """None: no config on the way to this leaf sets it, so a header may."""
+    request_timeout_ms: int | None = None
+    custom_host: str | None = None
+    forward_headers: tuple[str, ...] = ()
+    override_params: JSON = field(default_factory=dict)
+    strict: bool | None = None
+    """Portkey's `strict_open_ai_compliance`; None: nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One target as the config states it; the engine resolves it against the provider rows."""
+
+    path: str
+    """Its JSON path, as the response header names it: `config` or `config.targets[1].targets[0]`."""
+    provider: str | None
+    """None only at a root that leaves the choice to the request."""
+    api_key: SecretStr | None
+    options: Mapping[str, str | SecretStr]
+    """Every key of the target that is no routing key, by its snake_case name, values as strings."""
+    policy: Policy
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """Use the first target."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalance:
+    """Draw one target by weight; `weights` has one entry a target, and a sum above zero."""
+
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Go on to the next target after these statuses, or after any but 2xx if None."""
+
+    on_status_codes: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One compiled query, and the index of the target that it selects."""
+
+    query: Query
+    then: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """Use the target of the first condition that holds; `default` is an index too."""
+
+    conditions: tuple[Condition, ...]
+    default: int | None = None
+
+
+Strategy = Single | LoadBalance | Fallback | Conditional
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A strategy over targets."""
+
+    path: str
+    strategy: Strategy
+    targets: tuple[Node, ...]
+    name: str | None = None
+
+
+Node = Leaf | Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole routing config."""
+
+    root: Node
+    names_provider: bool
+    """Whether the root has `provider` or `targets`; credentials in headers count only if not."""
+    reads_params: bool
+    """Whether a condition reads the body, which then must be sent as it was read (S3)."""
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Yield every leaf, in the order of the JSON."""
+        yield from _leaves(self.root)
+
+
+def _leaves(node: Node) -> Iterator[Leaf]:
+    if isinstance(node, Leaf):
+        yield node
+    else:
+        for target in node.targets:
+            yield from _leaves(target)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions may ask about a request."""
+
+    metadata: Mapping[str, Any]
+    params: Mapping[str, Any]
+    """The caller's body before `override_params`; empty where it is no JSON object."""
+    pathname: str
+
+
+class Query(Protocol):
+    """A compiled query of the conditional router; see `conditions`."""
+
+    @property
+    def reads_params(self) -> bool:
+        """Whether the query asks about the body."""
+        ...
+
+    def matches(self, facts: Facts) -> bool:
+        """Tell whether the query holds for a request."""
+        ...
+
+
+DEFAULT_CONFIG = Config(
+    root=Leaf(path="config", provider=None, api_key=None, options={}, policy=Policy()),
+    names_provider=False,
+    reads_params=False,
+)
+"""The config of a request that sends none."""

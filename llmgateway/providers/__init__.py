@@ -1,0 +1,1 @@
+"""Providers as rows of data, and the registry that finds them."""

@@ -1,0 +1,120 @@
+"""What a provider is: a frozen row of data, and the few small types that rows are made of.
+
+Rows live in the other modules of this package; nothing outside it compares a provider's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from llmgateway.codecs.base import Format, Framing
+from llmgateway.errors import InvalidRequest
+from llmgateway.providers.tweaks import Tweak
+from llmgateway.signing import Auth, Bearer
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting of a provider; header, config key, settings key and docs all come from it."""
+
+    name: str
+    """The config's and the settings' key: `openai_organization`."""
+    secret: bool = False
+    required: bool = False
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+    header: str | None = None
+    """The request header after `x-portkey-`/`x-llmgateway-`; None: the name with dashes."""
+    bare_header: str | None = None
+    """A header without prefix that callers' SDKs send by themselves: `openai-organization`."""
+    send_as: str | None = None
+    """The header in which the provider wants it."""
+    doc: str = ""
+
+    @property
+    def header_suffix(self) -> str:
+        """The request header's name after the family's prefix."""
+        return self.header or self.name.replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a path may depend on."""
+
+    options: Options
+    model: str | None
+    stream: bool
+    suffix: str
+    """What follows the endpoint's own path: `/file-1/content`; empty for most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider serves one of our endpoints, and in which format."""
+
+    path: str | Callable[[Place], str]
+    """Joined to the base URL; the call's suffix is appended to a string, a callable places it."""
+    format: Format
+    framing: Framing = Framing.SSE
+
+    def path_for(self, place: Place) -> str:
+        """Return the path below the base URL."""
+        if callable(self.path):
+            return self.path(place)
+        return self.path + place.suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row: how to reach a provider, and what is peculiar about it."""
+
+    name: str
+    base_url: str | Callable[[Options], str] | None
+    """None: there is no public address, so each target or the settings must name a host."""
+    endpoints: Mapping[str, Endpoint]
+    docs: str
+    """The provider's own API reference."""
+    auth: Auth = field(default_factory=Bearer)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request."""
+    options: tuple[Option, ...] = ()
+    query: Callable[[Options], Mapping[str, str]] | None = None
+    """Query parameters that every URL gets."""
+    tweaks: Mapping[str, tuple[Tweak, ...]] = field(default_factory=dict)
+    """By endpoint: what the body must have renamed, clamped or dropped."""
+    stream_usage: bool = True
+    """Whether a stream may be asked for usage with `stream_options`; False: refused or needless."""
+    request_id_header: str | None = None
+    """The header in which the provider takes the caller's own id of a request."""
+    proxy_path: Callable[[Place], str] | None = None
+    """Where a proxied path goes, if not simply below the base URL."""
+
+    def base_url_for(self, options: Options) -> str | None:
+        """Return the base URL without a trailing slash, or None if the row has none."""
+        base = self.base_url(options) if callable(self.base_url) else self.base_url
+        return None if base is None else base.rstrip("/")
+
+
+def quote_segment(value: str, what: str) -> str:
+    """Quote `value` as one URL path segment.
+
+    Raises `InvalidRequest` for what could leave its place: nothing, `.`, `..` or control characters.
+    """
+    if value in ("", ".", "..") or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
+        raise InvalidRequest(f"The {what} cannot be part of a URL; check its spelling.")
+    return quote(value, safe="")
+
+
+def quote_host_label(value: str, what: str) -> str:
+    """Check that `value` is one label of a host name, such as a resource or region name."""
+    if (
+        not value
+        or len(value) > 63
+        or not all(c.isascii() and (c.isalnum() or c == "-") for c in value)
+    ):
+        raise InvalidRequest(f"The {what} may hold letters, digits and dashes only.")
+    return value.lower()

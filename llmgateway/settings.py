@@ -1,0 +1,184 @@
+"""The one settings model that every host fills from its own configuration.
+
+Routing configs stay raw JSON here; they are parsed where they are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+_ORIGIN = re.compile(r"(https?|wss?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?/?")
+_DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+Upstream = tuple[str, str, int]
+"""Scheme, host (lower case, no brackets) and port."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Limits(_Model):
+    """Bounds of sizes, depths and times. A zero is not "unlimited"."""
+
+    max_json_bytes: int = Field(10 * 2**20, gt=0)
+    """A JSON body, as sent."""
+    max_upload_bytes: int = Field(100 * 2**20, gt=0)
+    """Any other body; it is streamed, not kept."""
+    max_buffered_upload_bytes: int = Field(2**20, gt=0, le=4 * 2**20)
+    """An upload up to this size is held, so that it can be retried."""
+    max_head_bytes: int = Field(64 * 2**10, gt=0)
+    """All request header names and values together."""
+    max_depth: int = Field(64, gt=0, le=512)
+    """How deep a JSON body may be nested."""
+    body_s: float = Field(30.0, gt=0)
+    """Time for a request body to arrive, before the rate floor adds to it."""
+    body_bytes_per_s: int = Field(50_000, gt=0)
+    """Rate floor: each so many bytes received give the body one more second."""
+    connect_s: float = Field(5.0, gt=0)
+    first_byte_s: float = Field(600.0, gt=0)
+    """From the request sent to the provider's response head."""
+    idle_s: float = Field(300.0, gt=0)
+    """Between two reads of a provider's answer."""
+    total_s: float = Field(1800.0, gt=0)
+    """The whole call, retries, fallbacks and stream included."""
+    stalled_reader_s: float = Field(60.0, gt=0)
+    """How long a client may leave a stream unread before it is cut."""
+    max_response_bytes: int = Field(32 * 2**20, gt=0)
+    """A provider's JSON answer."""
+    max_event_bytes: int = Field(2**20, gt=0)
+    """One event of a provider's stream."""
+    hold_bytes: int = Field(64 * 2**10, gt=0)
+    """How much of a stream is held before its first content; then it goes out."""
+    hold_s: float = Field(30.0, gt=0)
+    """How long, counted from the response head."""
+    max_connections_per_origin: int = Field(1000, gt=0)
+    max_queued_records: int = Field(50_000, gt=0)
+    max_compiled_configs: int = Field(1024, gt=0)
+
+
+class ProviderSettings(BaseModel):
+    """A provider's stored credential and options; unknown keys are its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+    """In place of the provider's own; the stored credential goes there and nowhere else."""
+    models: tuple[str, ...] = ()
+    """Listed by `GET /v1/models` in place of asking the provider."""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The provider's own options, by name, as strings."""
+        return {name: str(value) for name, value in (self.model_extra or {}).items()}
+
+    def __repr__(self) -> str:
+        # Options may be secrets too, so no value is shown.
+        return f"ProviderSettings({', '.join(sorted(self.model_fields_set))})"
+
+    __str__ = __repr__
+
+
+class Settings(_Model):
+    """All that an operator may set."""
+
+    access: Literal["keys", "open", "local"] = "keys"
+    """Who may call without being known: nobody (`keys`), anyone with a provider key of their own
+    (`open`), or anyone who reaches the port, with the stored credentials too (`local`; for a
+    server on loopback only)."""
+    client_keys: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """By name: a key, `env:NAME`, or `sha256:` and 64 hex digits. Kept as digests only."""
+    default_provider: str | None = None
+    """For requests that name none."""
+    providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
+    """By provider id."""
+    config: Mapping[str, Any] | None = None
+    """The routing config of requests that bring no config and name no provider."""
+    custom_hosts: Literal["known", "anyone", "nobody"] = "known"
+    """Who may name a custom host: known callers, also anonymous ones, or nobody."""
+    allowed_upstreams: tuple[str, ...] = ()
+    """`http://10.0.0.5:11434`: origins that may be reached although their address is not public."""
+    allow_loopback_upstreams: bool = False
+    """Whether providers on this machine may be reached, at any port."""
+    forward_headers: tuple[str, ...] = ()
+    """Request headers that go on to every provider."""
+    expose_headers: tuple[str, ...] = ()
+    """Provider response headers that go on to clients, besides the usual ones."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that requests may ask for; empty: any. Local mode has its own."""
+    limits: Limits = Limits()
+
+    @field_validator("client_keys", mode="after")
+    @classmethod
+    def _hash_client_keys(cls, keys: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        return {
+            name: SecretStr(_kept_client_key(key.get_secret_value())) for name, key in keys.items()
+        }
+
+    @field_validator("allowed_upstreams", mode="after")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parse_origin(origin)
+        return origins
+
+    @model_validator(mode="after")
+    def _check_access(self) -> Self:
+        if self.access == "local" and self.client_keys:
+            raise ValueError("access 'local' asks nobody for a key, so client_keys must be empty")
+        return self
+
+    @property
+    def upstreams(self) -> frozenset[Upstream]:
+        """The allowed upstreams as (scheme, host, port)."""
+        return frozenset(parse_origin(origin) for origin in self.allowed_upstreams)
+
+
+def client_key_digest(key: str) -> str:
+    """Return how a client key is kept and found: `sha256:` and the digest in hex.
+
+    A fast hash is safe here because client keys are long random strings, not passwords.
+    Always hashes: a caller who presents a digest must not be taken for one who has the key.
+    """
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def _kept_client_key(value: str) -> str:
+    if _DIGEST.fullmatch(value):
+        return value
+    if len(value) < 16:
+        raise ValueError("a client key needs 16 characters or more; make one with `llmgateway key`")
+    return client_key_digest(value)
+
+
+def parse_origin(origin: str) -> Upstream:
+    """Split `scheme://host[:port]`; raises `ValueError` for anything more or less than that."""
+    match = _ORIGIN.fullmatch(origin)
+    if match is None:
+        raise ValueError(f"{origin!r} is not an origin such as http://10.0.0.5:11434")
+    scheme, host, port = match[1], match[2].strip("[]").lower(), match[3]
+    return scheme, host, int(port) if port else _DEFAULT_PORTS[scheme]
+
+
+def resolve_environment(value: Any, environment: Mapping[str, str]) -> Any:
+    """Replace every string `env:NAME` in a settings tree by that variable's value.
+
+    Raises `ValueError` that names the variable where it is not set.
+    """
+    if isinstance(value, Mapping):
+        return {key: resolve_environment(item, environment) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolve_environment(item, environment) for item in value]
+    if isinstance(value, str) and value.startswith("env:"):
+        name = value.removeprefix("env:")
+        if name not in environment:
+            raise ValueError(f"the environment variable {name} is not set")
+        return environment[name]
+    return value

@@ -1,0 +1,86 @@
+"""Who calls, and what for: a request once it has been read and understood."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import SecretStr
+
+from llmgateway.types import JSON
+from llmgateway.types.http import Headers
+
+
+class CallerKind(Enum):
+    """How a caller became known; `ANONYMOUS` is one who did not."""
+
+    CLIENT_KEY = "client_key"
+    HOST = "host"
+    LOCAL = "local"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls.
+
+    A host's `authenticate` callable returns `Principal("user:17")`; everything else has defaults.
+    """
+
+    id: str
+    kind: CallerKind = CallerKind.HOST
+    workspace: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> bool:
+        """Whether stored credentials may be used for this caller."""
+        return self.kind is not CallerKind.ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Policies that the request's own headers state; each beats the config's."""
+
+    custom_host: str | None = None
+    request_timeout_ms: int | None = None
+    forward_headers: tuple[str, ...] | None = None
+    strict: bool | None = None
+    retry_attempts: int | None = None
+    """The retry count used where no config sets `retry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A parsed request, ready for the engine."""
+
+    endpoint: str
+    """The route's noun: `chat`, `embeddings`, `files`, `proxy`, …"""
+    method: str
+    path: str
+    """What the client asked for, without the mount prefix: `/v1/files/file-1/content`."""
+    suffix: str
+    """What follows the endpoint's own path: `/file-1/content`; for a proxy all after `/v1`."""
+    query: str
+    headers: Headers
+    body: JSON | None
+    """The parsed JSON object; None for uploads, bodiless methods and foreign content types."""
+    raw: bytes | AsyncIterator[bytes]
+    """The body as it came. An iterator can be sent once only, so such a call is never retried."""
+    stream: bool
+    principal: Principal
+    caller_key: SecretStr | None
+    """The caller's own provider key, never a key that this gateway issued."""
+    provider: str | None
+    """The provider that the request names outside a config: by header or in the model."""
+    model: str | None
+    """The model without a leading `@provider/`; None where the body names none."""
+    trace_id: str
+    deadline: float
+    """Monotonic seconds at which the whole call must have ended."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Provider options from headers, by option name; used where the config names no provider."""
+    overrides: Overrides = Overrides()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
