@@ -1,0 +1,104 @@
+"""Importing the package is cheap, and hardly any import hides inside a function."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.guards.tree import PRODUCT, ROOT, name, python_files, syntax
+
+NOT_AT_IMPORT = {
+    "django",
+    "fastapi",
+    "flask",
+    "httpcore",
+    "httpx",
+    "re2",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "werkzeug",
+}
+
+MAX_HIDDEN_IMPORTS = 12
+
+HIDDEN_IMPORTS: dict[str, str] = {}
+"""By `file:module`: why the import waits. Only an optional or a heavy dependency may."""
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after `statement`."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert 0 == run.returncode, run.stderr
+    return set(run.stdout.split())
+
+
+def hidden_imports(tree: ast.Module) -> set[str]:
+    """Return the modules that are imported inside functions, by statement or by call."""
+    return {
+        module
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+        for module in _imported(node)
+    }
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Import(names=aliases):
+            yield from (alias.name for alias in aliases)
+        case ast.ImportFrom(module=module, level=level):
+            yield "." * level + (module or "")
+        case ast.Call(
+            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(value=str(module)), *_],
+        ):
+            yield module
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    loaded = modules_after("import llmgateway") - modules_after("pass")
+
+    assert set() == loaded & NOT_AT_IMPORT
+
+
+def test_every_hidden_import_is_listed() -> None:
+    found = {
+        f"{name(path)}:{module}"
+        for path in python_files(*PRODUCT)
+        for module in hidden_imports(syntax(path))
+    }
+
+    assert HIDDEN_IMPORTS.keys() == found, "import at the top of the file; or a stale exception"
+
+
+def test_hidden_imports_are_few_and_have_reasons() -> None:
+    without = [what for what, why in HIDDEN_IMPORTS.items() if len(why) < 15]
+
+    assert len(HIDDEN_IMPORTS) <= MAX_HIDDEN_IMPORTS
+    assert [] == without
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import a", set()),
+        ("def f():\n    import a.b, c", {"a.b", "c"}),
+        ("async def f():\n    from a import b", {"a"}),
+        ("class C:\n    def f(self):\n        from . import b", {"."}),
+        ("def f():\n    return import_module('a')", {"a"}),
+        ("f = lambda: importlib.import_module('a')", {"a"}),
+        ("try:\n    import a\nexcept ImportError:\n    a = None", set()),
+    ],
+)
+def test_hidden_imports_are_found(code: str, expected: set[str]) -> None:
+    assert expected == hidden_imports(ast.parse(code))
