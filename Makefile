@@ -35,7 +35,7 @@ clean:
 # Version managers leave names on the path that do not run, so each one is tried by running it.
 $(VENV)/bin/python:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
-		if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 			echo "creating $(VENV) with $$("$$python" --version)"; \
 			exec "$$python" -m venv $(VENV); \
 		fi; \
