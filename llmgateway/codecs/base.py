@@ -31,6 +31,7 @@ class EventKind(Enum):
     PRELUDE = "prelude"
     """Nothing that a reader would see: roles, pings, empty deltas. Held back before content."""
     CONTENT = "content"
+    """Text, reasoning, a tool call. Once some has passed, also events that nobody looked into."""
     ERROR = "error"
     USAGE = "usage"
     """Usage and nothing else; dropped again where we, not the caller, asked for it."""
@@ -100,6 +101,13 @@ class Format(Protocol):
 
     def ask_for_usage(self, request: JSON) -> JSON | None:
         """Return the request with usage asked for on its stream, or None if nothing is to do."""
+        ...
+
+    def is_answer(self, body: JSON) -> bool:
+        """Whether a 2xx body has what makes it an answer; lenient, since providers leave out much.
+
+        Ask `body_error` first: what it does not explain and this refuses is no answer at all.
+        """
         ...
 
     def body_error(self, body: JSON, provider: str) -> UpstreamError | None:

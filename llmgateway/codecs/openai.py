@@ -1,0 +1,97 @@
+"""What all formats of OpenAI's family share: how errors look, and how a stream is asked for usage.
+
+A format is one `OpenAIFormat`, made of what is its own: how usage, answers and streams are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from llmgateway.codecs import faults
+from llmgateway.codecs.base import Watch
+from llmgateway.codecs.usage import read_usage
+from llmgateway.errors import GatewayError, UpstreamError
+from llmgateway.types import JSON
+from llmgateway.types.http import Headers
+from llmgateway.types.usage import Usage
+
+MAX_IMAGE_EVENT_BYTES: Final = 16 * 1024 * 1024
+"""For formats that carry whole pictures in one event, as base64."""
+
+
+def plain_error_event(error: JSON) -> bytes:
+    """Return the event in which the older formats of the family tell of an error."""
+    return b"data: " + orjson.dumps(error) + b"\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIFormat:
+    """One format of the family; implements `Format`."""
+
+    name: str
+    new_watch: Callable[[JSON | None, str], Watch]
+    answers: Callable[[JSON], bool]
+    """Whether a body has what makes it an answer."""
+    is_json: bool = True
+    max_event_bytes: int | None = None
+    takes_stream_options: bool = False
+    write_error_event: Callable[[JSON], bytes] = plain_error_event
+    find_body_fault: Callable[[JSON], faults.Fault | None] | None = None
+    """For answers that can be errors all the same; None where a body is the one or the other."""
+
+    def usage(self, body: JSON) -> Usage | None:
+        """Read the usage of a whole success body."""
+        return read_usage(body.get("usage"))
+
+    def watch(self, request: JSON | None, provider: str) -> Watch:
+        """Begin to follow a stream that answers `request`."""
+        return self.new_watch(request, provider)
+
+    def ask_for_usage(self, request: JSON) -> JSON | None:
+        """Return the request with `stream_options.include_usage`, or None if nothing is to do.
+
+        Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options
+        """
+        options: Any = request.get("stream_options") or {}
+        if not (self.takes_stream_options and request.get("stream") is True):
+            return None
+        if not isinstance(options, dict) or options.get("include_usage") is True:
+            return None
+        return {**request, "stream_options": {**options, "include_usage": True}}
+
+    def is_answer(self, body: JSON) -> bool:
+        """Whether a 2xx body has what makes it an answer."""
+        return self.answers(body)
+
+    def body_error(self, body: JSON, provider: str) -> UpstreamError | None:
+        """Find the error in a body that came with a 2xx status, as aggregators send it."""
+        if self.find_body_fault is not None:
+            fault = self.find_body_fault(body)
+        elif self.answers(body) or not (body.get("error") or body.get("errors")):
+            fault = None
+        else:
+            fault = faults.find_fault(body)
+        return None if fault is None else fault.to_error(provider)
+
+    def decode_error(
+        self, status: int, headers: Headers, body: bytes, provider: str
+    ) -> UpstreamError:
+        """Rebuild a provider's error answer; unreadable bodies become one too."""
+        return faults.decode_error(status, headers, body, provider)
+
+    def encode_error(self, error: GatewayError, request_id: str) -> JSON:
+        """Return an error answer's body in OpenAI's shape."""
+        return error.to_openai(request_id)
+
+    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+        """Return the event that tells of an error within a stream already begun."""
+        return self.write_error_event(error.to_openai(request_id))
+
+
+def has_list(*names: str) -> Callable[[JSON], bool]:
+    """Return a test for a body that has a list under one of `names`."""
+    return lambda body: any(isinstance(body.get(name), list) for name in names)
