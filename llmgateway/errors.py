@@ -4,7 +4,7 @@
     ├── RequestError                      the caller's fault
     │   ├── InvalidRequest                400 invalid_request_error
     │   │   ├── InvalidJSON               400 invalid_json
-    │   │   ├── InvalidConfig             400 invalid_config (all faults, each with its JSON path)
+    │   │   ├── InvalidConfig             400 invalid_config, with every fault
     │   │   ├── RoutingFailed             400 routing_failed
     │   │   └── EndpointNotSupported      400 endpoint_not_supported
     │   ├── InvalidAPIKey                 401 invalid_api_key
@@ -26,7 +26,7 @@
     │   ├── UpstreamProtocolError         502 upstream_protocol_error
     │   ├── UpstreamTooLarge              502 upstream_too_large
     │   └── UpstreamTimeout               504 upstream_timeout
-    ├── UpstreamAuthFailed                502 upstream_auth_failed: a provider refused our credential
+    ├── UpstreamAuthFailed                502 upstream_auth_failed: our credential was refused
     └── UpstreamError                     the provider's own status, type and code
     StreamAborted                         a stream that ended badly; the shell cuts the connection
 
@@ -320,5 +320,5 @@ class UpstreamError(GatewayError):
         return body
 
 
-class StreamAborted(Exception):  # noqa: N818 - a signal to the shell, not an answer
-    """The stream ended badly after its status was sent; cut the connection, do not close it well."""
+class StreamAborted(Exception):
+    """The stream ended badly after its status was sent; the connection must be cut."""

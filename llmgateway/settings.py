@@ -27,40 +27,40 @@ class _Model(BaseModel):
 class Limits(_Model):
     """Bounds of sizes, depths and times. A zero is not "unlimited"."""
 
-    max_json_bytes: int = Field(10 * 2**20, gt=0)
+    max_json_bytes: int = Field(default=10 * 2**20, gt=0)
     """A JSON body, as sent."""
-    max_upload_bytes: int = Field(100 * 2**20, gt=0)
+    max_upload_bytes: int = Field(default=100 * 2**20, gt=0)
     """Any other body; it is streamed, not kept."""
-    max_buffered_upload_bytes: int = Field(2**20, gt=0, le=4 * 2**20)
+    max_buffered_upload_bytes: int = Field(default=2**20, gt=0, le=4 * 2**20)
     """An upload up to this size is held, so that it can be retried."""
-    max_head_bytes: int = Field(64 * 2**10, gt=0)
+    max_head_bytes: int = Field(default=64 * 2**10, gt=0)
     """All request header names and values together."""
-    max_depth: int = Field(64, gt=0, le=512)
+    max_depth: int = Field(default=64, gt=0, le=512)
     """How deep a JSON body may be nested."""
-    body_s: float = Field(30.0, gt=0)
+    body_s: float = Field(default=30.0, gt=0)
     """Time for a request body to arrive, before the rate floor adds to it."""
-    body_bytes_per_s: int = Field(50_000, gt=0)
+    body_bytes_per_s: int = Field(default=50_000, gt=0)
     """Rate floor: each so many bytes received give the body one more second."""
-    connect_s: float = Field(5.0, gt=0)
-    first_byte_s: float = Field(600.0, gt=0)
+    connect_s: float = Field(default=5.0, gt=0)
+    first_byte_s: float = Field(default=600.0, gt=0)
     """From the request sent to the provider's response head."""
-    idle_s: float = Field(300.0, gt=0)
+    idle_s: float = Field(default=300.0, gt=0)
     """Between two reads of a provider's answer."""
-    total_s: float = Field(1800.0, gt=0)
+    total_s: float = Field(default=1800.0, gt=0)
     """The whole call, retries, fallbacks and stream included."""
-    stalled_reader_s: float = Field(60.0, gt=0)
+    stalled_reader_s: float = Field(default=60.0, gt=0)
     """How long a client may leave a stream unread before it is cut."""
-    max_response_bytes: int = Field(32 * 2**20, gt=0)
+    max_response_bytes: int = Field(default=32 * 2**20, gt=0)
     """A provider's JSON answer."""
-    max_event_bytes: int = Field(2**20, gt=0)
+    max_event_bytes: int = Field(default=2**20, gt=0)
     """One event of a provider's stream."""
-    hold_bytes: int = Field(64 * 2**10, gt=0)
+    hold_bytes: int = Field(default=64 * 2**10, gt=0)
     """How much of a stream is held before its first content; then it goes out."""
-    hold_s: float = Field(30.0, gt=0)
+    hold_s: float = Field(default=30.0, gt=0)
     """How long, counted from the response head."""
-    max_connections_per_origin: int = Field(1000, gt=0)
-    max_queued_records: int = Field(50_000, gt=0)
-    max_compiled_configs: int = Field(1024, gt=0)
+    max_connections_per_origin: int = Field(default=1000, gt=0)
+    max_queued_records: int = Field(default=50_000, gt=0)
+    max_compiled_configs: int = Field(default=1024, gt=0)
 
 
 class ProviderSettings(BaseModel):

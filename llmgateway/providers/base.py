@@ -5,6 +5,7 @@ Rows live in the other modules of this package; nothing outside it compares a pr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -13,8 +14,11 @@ from llmgateway.codecs.base import Format, Framing
 from llmgateway.errors import InvalidRequest
 from llmgateway.providers.tweaks import Tweak
 from llmgateway.signing import Auth, Bearer
+from llmgateway.types import JSON
 
 Options = Mapping[str, str]
+
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,15 @@ class Option:
     required: bool = False
     default: str | None = None
     choices: tuple[str, ...] = ()
+    """The values that it may have; empty: any."""
+    planned: bool = False
+    """Known from the contract but not served yet: who sets it is told so, not half obeyed."""
     header: str | None = None
     """The request header after `x-portkey-`/`x-llmgateway-`; None: the name with dashes."""
     bare_header: str | None = None
     """A header without prefix that callers' SDKs send by themselves: `openai-organization`."""
+    is_url: bool = False
+    """Whether the value names the host to call; callers need the right to name custom hosts."""
     send_as: str | None = None
     """The header in which the provider wants it."""
     doc: str = ""
@@ -47,9 +56,14 @@ class Place:
 
     options: Options
     model: str | None
+    """As the caller has it: before any tweak."""
     stream: bool
     suffix: str
     """What follows the endpoint's own path: `/file-1/content`; empty for most."""
+    body: JSON | None = None
+    """The caller's JSON with the config's overrides, before any tweak."""
+    custom_host: bool = False
+    """Whether the base URL is not the row's own, so that options that form it count for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +106,55 @@ class Provider:
     """The header in which the provider takes the caller's own id of a request."""
     proxy_path: Callable[[Place], str] | None = None
     """Where a proxied path goes, if not simply below the base URL."""
+    note: str = ""
+    """What its users should know beyond the reference: a retired service, a moved address."""
 
     def base_url_for(self, options: Options) -> str | None:
-        """Return the base URL without a trailing slash, or None if the row has none."""
+        """Return the base URL without a trailing slash, or None if the row has none.
+
+        Raises `InvalidRequest` for an option that cannot be part of a URL.
+        """
         base = self.base_url(options) if callable(self.base_url) else self.base_url
         return None if base is None else base.rstrip("/")
+
+    def check_options(self, options: Options) -> None:
+        """Raise `InvalidRequest` for an option that is planned or a value that is no choice."""
+        for option in self.options:
+            value = options.get(option.name)
+            if value is None:
+                continue
+            if option.planned:
+                raise InvalidRequest(
+                    f"`{option.name}` is not available yet in this version; leave it out.",
+                    param=option.name,
+                )
+            if option.choices and value not in option.choices:
+                raise InvalidRequest(
+                    f"`{option.name}` must be one of: {', '.join(option.choices)}.",
+                    param=option.name,
+                )
 
 
 def quote_segment(value: str, what: str) -> str:
     """Quote `value` as one URL path segment.
 
-    Raises `InvalidRequest` for what could leave its place: nothing, `.`, `..` or control characters.
+    Raises `InvalidRequest` for what could leave its place or is no text: nothing, dots, control
+    characters, lone surrogates.
     """
-    if value in ("", ".", "..") or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
+    if value in ("", ".", "..") or any(
+        ord(char) < 0x20 or ord(char) == 0x7F or 0xD800 <= ord(char) <= 0xDFFF for char in value
+    ):
         raise InvalidRequest(f"The {what} cannot be part of a URL; check its spelling.")
     return quote(value, safe="")
 
 
 def quote_host_label(value: str, what: str) -> str:
-    """Check that `value` is one label of a host name, such as a resource or region name."""
-    if (
-        not value
-        or len(value) > 63
-        or not all(c.isascii() and (c.isalnum() or c == "-") for c in value)
-    ):
-        raise InvalidRequest(f"The {what} may hold letters, digits and dashes only.")
+    """Check that `value` is one label of a host name, such as a resource or region name.
+
+    Source: RFC 1123, section 2.1. Raises `InvalidRequest` for anything else.
+    """
+    if not _LABEL.fullmatch(value):
+        raise InvalidRequest(
+            f"The {what} may hold letters, digits and inner dashes only, 63 at most."
+        )
     return value.lower()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from llmgateway.types.http import RawHeaders
 
-__all__ = ["Auth", "Bearer", "HeaderKey", "NoAuth"]
+__all__ = ["Auth", "Bearer", "BearerOption", "HeaderKey", "NoAuth"]
 
 
 class Auth(Protocol):
@@ -53,9 +53,25 @@ class HeaderKey:
 
 @dataclass(frozen=True, slots=True)
 class NoAuth:
-    """A provider that runs on the operator's own machines; a key is sent as Bearer if there is one."""
+    """A provider on the operator's own machines; a key is sent as Bearer if there is one."""
 
     needs_key: bool = False
 
     def headers(self, key: str | None, options: Mapping[str, str]) -> RawHeaders:
         return Bearer().headers(key, options)
+
+
+@dataclass(frozen=True, slots=True)
+class BearerOption:
+    """A token among the options goes as Bearer and beats the key; without one, `otherwise` acts."""
+
+    option: str
+    otherwise: Auth
+    needs_key: bool = True
+    """A call needs one of the two; a secret option counts as the caller's credential."""
+
+    def headers(self, key: str | None, options: Mapping[str, str]) -> RawHeaders:
+        token = options.get(self.option)
+        if token is None:
+            return self.otherwise.headers(key, options)
+        return Bearer().headers(token.removeprefix("Bearer "), options)

@@ -33,6 +33,9 @@ class Principal:
     kind: CallerKind = CallerKind.HOST
     workspace: str | None = None
     scopes: frozenset[str] = frozenset()
+    brings_provider_key: bool = False
+    """Whether `Authorization` holds a provider key although a host's callable named this caller.
+    Off by default: the callable may have read its own token there."""
 
     @property
     def known(self) -> bool:

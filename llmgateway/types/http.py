@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -78,11 +79,21 @@ class HTTPRequest:
     """The peer's address as the socket has it."""
 
 
+class ByteStream(Protocol):
+    """A body on its way: an iterator of bytes that must be closed."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Stop early; nothing happens at or after the end."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """One answer. A shell that stops early must `aclose()` an iterator body."""
+    """One answer. Whoever takes it closes a streamed body, read to its end or not."""
 
     status: int
     headers: RawHeaders
-    body: bytes | AsyncIterator[bytes]
-    """An iterator that raises `StreamAborted` ended badly: the shell cuts the connection."""
+    body: bytes | ByteStream
+    """A stream that raises `StreamAborted` ended badly: the shell cuts the connection."""

@@ -22,6 +22,8 @@ class AttemptRecord:
     """The error's code, if it failed."""
     duration_ms: float
     """Up to the response head, or to the failure."""
+    resent: bool = False
+    """Whether a pooled connection had died under the same request just before (no retry)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""Which header fields cross the gateway, in both directions: allow-lists, never pass-through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmgateway.engine.plan import Target
+from llmgateway.errors import InvalidRequest
+from llmgateway.settings import Settings
+from llmgateway.types.call import Call
+from llmgateway.types.http import Headers, RawHeaders
+
+PASSED_UP = (b"content-type", b"accept")
+"""What a provider always gets of the caller's head."""
+
+NEVER_UP = frozenset({
+    b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"x-goog-api-key",
+    b"cookie", b"x-csrftoken", b"x-csrf-token", b"x-xsrf-token", b"referer", b"origin", b"host",
+    b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
+    b"upgrade", b"expect", b"content-length", b"content-encoding", b"accept-encoding",
+    b"forwarded", b"via", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-host",
+    b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix", b"x-client-ip",
+    b"true-client-ip", b"cf-connecting-ip", b"remote-user", b"x-remote-user", b"x-forwarded-user",
+    b"x-forwarded-email", b"metadata-flavor", b"x-aws-ec2-metadata-token",
+    b"x-google-metadata-request",
+})  # fmt: skip
+"""What no list, of a caller or an operator, can make go to a provider."""
+
+OUR_FAMILIES = (b"x-portkey-", b"x-llmgateway-")
+
+PASSED_DOWN = frozenset({
+    b"content-type", b"retry-after", b"retry-after-ms", b"x-ms-retry-after-ms",
+    b"content-disposition", b"request-id", b"x-request-id", b"openai-processing-ms",
+    b"openai-version", b"openai-model", b"apim-request-id", b"x-groq-region",
+})  # fmt: skip
+"""What a client sees of a provider's head, besides rate limits."""
+
+NEVER_DOWN = frozenset({
+    b"set-cookie", b"strict-transport-security", b"alt-svc", b"server", b"connection",
+    b"keep-alive", b"proxy-authenticate", b"trailer", b"transfer-encoding", b"upgrade",
+    b"content-length", b"content-encoding", b"www-authenticate",
+})  # fmt: skip
+"""What no list can make go to a client."""
+
+_RATE_LIMITS = (b"x-ratelimit-", b"ratelimit-", b"anthropic-ratelimit-")
+_USER_AGENT = (b"user-agent", b"llmgateway")
+
+
+def upstream_headers(
+    call: Call, target: Target, key: str | None, options: Mapping[str, str], settings: Settings
+) -> RawHeaders:
+    """Return the head of a request to a provider.
+
+    Ours come first and cannot be overridden by what is forwarded; each name is sent once.
+    Raises `InvalidRequest` for a value that cannot stand in a header.
+    """
+    provider = target.provider
+    fields: dict[bytes, bytes] = {}
+    try:
+        for name, value in provider.auth.headers(key, options):
+            fields[name] = value
+        for option in provider.options:
+            if option.send_as and option.name in options:
+                fields[option.send_as.lower().encode("ascii")] = options[option.name].encode(
+                    "latin-1"
+                )
+    except UnicodeEncodeError:
+        raise InvalidRequest("A key or an option holds a character that no header can.") from None
+    for header, text in provider.headers.items():
+        fields.setdefault(header.lower().encode("ascii"), text.encode("latin-1"))
+    if provider.request_id_header:
+        fields[provider.request_id_header.lower().encode("ascii")] = call.trace_id.encode("latin-1")
+    named = call.overrides.forward_headers
+    asked = target.policy.forward_headers if named is None else named
+    for name, value in forwarded(call.headers, (*asked, *settings.forward_headers)):
+        fields.setdefault(name, value)
+    fields.setdefault(*_USER_AGENT)
+    length = call.headers.get("content-length")
+    if length is not None and not isinstance(call.raw, bytes):
+        fields[b"content-length"] = length.encode("ascii")
+    _refuse_line_breaks(fields)
+    return tuple(fields.items())
+
+
+def forwarded(headers: Headers, asked: tuple[str, ...]) -> RawHeaders:
+    """Return what goes on of a caller's head: the usual fields and those asked for."""
+    wanted = {*PASSED_UP, *(name.strip().lower().encode("latin-1", "replace") for name in asked)}
+    dropped = NEVER_UP | _named_in_connection(headers)
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if name in wanted and name not in dropped and not name.startswith(OUR_FAMILIES)
+    )
+
+
+def _named_in_connection(headers: Headers) -> frozenset[bytes]:
+    """Return the fields that the client declared to be for the next hop only (RFC 9110, 7.6.1)."""
+    named = ",".join(headers.get_all("connection"))
+    return frozenset(name.strip().lower().encode("latin-1") for name in named.split(",") if name)
+
+
+def _refuse_line_breaks(fields: dict[bytes, bytes]) -> None:
+    for name, value in fields.items():
+        if any(byte < 0x20 and byte != 0x09 or byte == 0x7F for byte in value):
+            raise InvalidRequest(
+                f"The value for the header {name.decode('ascii', 'replace')} holds a control "
+                "character."
+            )
+
+
+def client_headers(headers: Headers, exposed: tuple[str, ...]) -> RawHeaders:
+    """Return what a client sees of a provider's head."""
+    extra = frozenset(name.lower().encode("latin-1", "replace") for name in exposed) - NEVER_DOWN
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if name in PASSED_DOWN or name in extra or name.startswith(_RATE_LIMITS)
+    )

@@ -1,0 +1,85 @@
+"""What came of one try, and what the engine answers in the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from llmgateway.errors import GatewayError
+from llmgateway.types.http import ByteStream, RawHeaders
+from llmgateway.types.usage import NO_USAGE, Usage
+
+
+class Streamed(Protocol):
+    """A success whose body is still on its way."""
+
+    def relay(self) -> AsyncGenerator[bytes]:
+        """Yield the body; raises `StreamAborted` where it ends badly. Called at most once."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What is known of the usage so far."""
+        ...
+
+    @property
+    def error(self) -> GatewayError | None:
+        """Why the stream ended badly, if it did."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let the upstream go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one target: a body, a stream that has begun, or an error."""
+
+    status: int
+    """What strategies and retries look at; a 401 on a stored credential is 401 here."""
+    headers: RawHeaders = ()
+    """The provider's, as far as a client may see them."""
+    body: bytes = b""
+    stream: Streamed | None = None
+    error: GatewayError | None = None
+    usage: Usage = NO_USAGE
+    retry_after_s: float | None = None
+    """What the provider's `Retry-After` asks for, in seconds."""
+    never_sent: bool = False
+    """Whether no answer came: retried whatever the list of statuses says."""
+    repeatable: bool = True
+    """False where the request's body was a stream that is now spent."""
+
+    async def discard(self) -> None:
+        """Let go of an outcome that will not be the answer."""
+        if self.stream is not None:
+            await self.stream.aclose()
+
+    @classmethod
+    def failed(cls, error: GatewayError, **facts: object) -> Outcome:
+        """Return the outcome of a try that an error of ours ended."""
+        return cls(status=error.status, error=error, **facts)  # type: ignore[arg-type]  # named facts
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the engine answers."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes | ByteStream
+    target: str | None
+    provider: str | None
+    retry_count: int
+    """Retries on the last target; -1 where they ran out (the contract's count)."""
+    tries: int
+    """Upstream tries over all targets."""
+    repeated: bool = False
+    """Whether the engine itself retried or fell back, so that a client need not."""
+    failed: bool = False
+    error: str | int | None = None
+    """The error's code, if it failed."""
+    dropped: tuple[str, ...] = field(default=())
+    adjusted: tuple[str, ...] = field(default=())

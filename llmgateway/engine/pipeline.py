@@ -1,0 +1,214 @@
+"""The way of a call: targets in the outer ring, tries in the inner one, and one exit.
+
+Policy lives here and nowhere else. A denial, a refusal and a failed try are all outcomes that
+retry and fall back; only what is refused before a target is chosen stops the call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from llmgateway.config import Facts, Leaf, Retry
+from llmgateway.engine.attempt import attempt
+from llmgateway.engine.outcome import Outcome, Reply
+from llmgateway.engine.plan import Plan, Target
+from llmgateway.engine.prepare import Prepared, prepare
+from llmgateway.engine.recorder import Draft
+from llmgateway.engine.retry import Waits, is_retriable, next_wait
+from llmgateway.engine.routing import Walk, walk
+from llmgateway.engine.streaming import StreamBody
+from llmgateway.engine.world import World
+from llmgateway.errors import (
+    ConnectionLost,
+    GatewayError,
+    PermissionDenied,
+    UpstreamAuthFailed,
+)
+from llmgateway.settings import Settings
+from llmgateway.types.call import Call
+from llmgateway.types.record import AttemptRecord
+
+_NO_RETRY = Retry()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of one target, and what it took."""
+
+    status: int
+    outcome: Outcome
+    target: Target
+    prepared: Prepared | None
+    tries: int
+    retry_count: int
+    """Retries done, or -1 where they ran out with a status that would be retried."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What a call has cost so far; it belongs to one `run`."""
+
+    tries: int = 0
+    targets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Runs calls. Holds no state of a call; safe for any number of them at once."""
+
+    settings: Settings
+    world: World = field(repr=False)
+
+    async def run(self, call: Call, plan: Plan, draft: Draft) -> Reply:
+        """Answer a call: route, try, retry, fall back.
+
+        Raises a `GatewayError` for what is refused before a target is chosen. If the reply's body
+        is an iterator, closing it ends the call; its end writes the record.
+        """
+        self._check_rights(call, plan)
+        progress = _Progress()
+        tried = await self._route(call, plan, draft, progress)
+        _describe(draft, tried)
+        reply = self._reply(call, tried, progress)
+        if tried.outcome.stream is None:
+            draft.finish(reply.status, reply.error)
+            return reply
+        return replace(reply, body=StreamBody(tried.outcome.stream, reply.status, draft))
+
+    def _check_rights(self, call: Call, plan: Plan) -> None:
+        """Refuse a custom host before any look-up to callers who may not name one."""
+        rule = self.settings.custom_hosts
+        if rule == "anyone" or (rule == "known" and call.principal.known):
+            return
+        if call.overrides.custom_host is not None or plan.caller_names_host:
+            raise PermissionDenied(
+                "This caller may not name a custom host; the setting custom_hosts decides who may."
+            )
+
+    # ---- outer ring
+
+    async def _route(self, call: Call, plan: Plan, draft: Draft, progress: _Progress) -> Tried:
+        params = call.body if call.body is not None else {}
+        facts = Facts(metadata=call.metadata, params=params, pathname=call.path)
+        steps: Walk[Tried] = walk(plan.config.root, facts, self.world.random)
+        leaf: Leaf = next(steps)
+        while True:
+            tried = await self.try_target(call, plan, plan.targets[leaf.path], draft)
+            progress.tries += tried.tries
+            progress.targets += 1
+            try:
+                leaf = steps.send(tried)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]  # the walk returns what it is sent
+            await tried.outcome.discard()
+
+    # ---- inner ring
+
+    async def try_target(self, call: Call, plan: Plan, target: Target, draft: Draft) -> Tried:
+        try:
+            prepared = prepare(call, target, self.settings, reread=plan.config.reads_params)
+        except GatewayError as error:
+            outcome = Outcome.failed(error)
+            draft.attempts.append(self._attempt_record(target, outcome, draft.started))
+            return Tried(outcome.status, outcome, target, None, tries=0, retry_count=0)
+        retry = target.policy.retry or (
+            Retry(attempts=call.overrides.retry_attempts)
+            if call.overrides.retry_attempts
+            else _NO_RETRY
+        )
+        waits, tries = Waits(), 0
+        while True:
+            outcome = await self._send(call, target, prepared, draft)
+            tries += 1
+            count = waits.retries
+            if not is_retriable(outcome, retry):
+                break
+            step = next_wait(outcome, retry, waits, self.world.random)
+            if step is None or self.world.monotonic() + step[0] >= call.deadline:
+                count = -1 if retry.attempts else 0
+                break
+            await outcome.discard()
+            await self.world.sleep(step[0])
+            waits = step[1]
+        return Tried(outcome.status, outcome, target, prepared, tries, count)
+
+    async def _send(self, call: Call, target: Target, prepared: Prepared, draft: Draft) -> Outcome:
+        started = self.world.monotonic()
+        outcome = await attempt(call, target, prepared, self.settings, self.world)
+        draft.attempts.append(self._attempt_record(target, outcome, started))
+        error = outcome.error
+        if isinstance(error, ConnectionLost) and error.reused and outcome.repeatable:
+            # R16: a pooled connection that died before any byte of an answer proves nothing about
+            # the provider; the request is sent once more, which is no retry.
+            started = self.world.monotonic()
+            outcome = await attempt(call, target, prepared, self.settings, self.world)
+            resent = self._attempt_record(target, outcome, started)
+            draft.attempts.append(replace(resent, resent=True))
+        return outcome
+
+    def _attempt_record(self, target: Target, outcome: Outcome, started: float) -> AttemptRecord:
+        code = outcome.error.code if outcome.error is not None else None
+        return AttemptRecord(
+            target=target.path,
+            provider=target.provider.name,
+            status=outcome.status,
+            error=None if outcome.error is None else str(code),
+            duration_ms=(self.world.monotonic() - started) * 1000,
+        )
+
+    # ---- the answer
+
+    def _reply(self, call: Call, tried: Tried, progress: _Progress) -> Reply:
+        outcome, prepared = tried.outcome, tried.prepared
+        status, body, error = outcome.status, outcome.body, outcome.error
+        headers = outcome.headers
+        if error is not None:
+            if prepared is not None and prepared.credential_is_stored and status in (401, 403):
+                error = UpstreamAuthFailed(
+                    f"{tried.target.provider.name} refused the credential that this gateway "
+                    "holds; its operator has to renew it."
+                )
+            status = error.status
+            body = orjson.dumps(_encode_error(error, prepared, call.trace_id))
+            headers = _error_headers(headers)
+        return Reply(
+            status=status,
+            headers=headers,
+            body=body,
+            target=tried.target.path,
+            provider=tried.target.provider.name,
+            retry_count=tried.retry_count,
+            tries=progress.tries,
+            repeated=progress.tries > 1 or progress.targets > 1,
+            failed=error is not None,
+            error=None if error is None else error.code,
+            dropped=prepared.dropped if prepared else (),
+            adjusted=prepared.adjusted if prepared else (),
+        )
+
+
+def _encode_error(
+    error: GatewayError, prepared: Prepared | None, request_id: str
+) -> dict[str, object]:
+    if prepared is None:
+        return error.to_openai(request_id)
+    return dict(prepared.endpoint.format.encode_error(error, request_id))
+
+
+def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return a provider's head for a body that we have written anew."""
+    kept = tuple((n, v) for n, v in headers if n not in (b"content-type", b"content-disposition"))
+    return ((b"content-type", b"application/json"), *kept)
+
+
+def _describe(draft: Draft, tried: Tried) -> None:
+    draft.target = tried.target.path
+    draft.provider = tried.target.provider.name
+    draft.usage = tried.outcome.usage
+    draft.stream = tried.outcome.stream is not None
+    if tried.prepared is not None:
+        draft.model = tried.prepared.model
+        draft.dropped = tried.prepared.dropped
+        draft.adjusted = tried.prepared.adjusted

@@ -1,0 +1,178 @@
+"""From a parsed config to a plan: known providers, their options, and where each may be called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from llmgateway.config import Config, Leaf
+from llmgateway.engine.plan import Plan, StoredCredential, Target
+from llmgateway.errors import InvalidConfig, InvalidRequest
+from llmgateway.providers import PLANNED, Provider, Registry
+from llmgateway.settings import ProviderSettings, Settings
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NO_SETTINGS = ProviderSettings()
+_NO_PROVIDER = (
+    "Either x-portkey-config or x-portkey-provider header is required; a model written "
+    "@provider/model names one too, and so does the setting default_provider."
+)
+
+
+def resolve(
+    config: Config,
+    registry: Registry,
+    settings: Settings,
+    *,
+    provider: str | None = None,
+    options: Mapping[str, str] | None = None,
+    custom_host: bool = False,
+    trusted: bool = False,
+) -> Plan:
+    """Return the plan of a config.
+
+    `provider` and `options` are the request's own; they count only where the config names no
+    provider. With `custom_host` the request names the host, so a provider may lack an address.
+    A `trusted` config is the operator's own: the hosts that it names are not the caller's.
+    Raises `InvalidConfig` that names the JSON path of every target that cannot be called, or
+    `InvalidRequest` where the request itself names the provider.
+    """
+    if not config.names_provider:
+        return _resolve_root(config, registry, settings, provider, options or {}, custom_host)
+    targets: dict[str, Target] = {}
+    faults: list[tuple[str, str]] = []
+    names_host = False
+    for leaf in config.leaves():
+        given = _plain(leaf.options)
+        try:
+            row = find(leaf.provider or "", registry)
+            targets[leaf.path] = _target(leaf, row, settings, given, custom_host)
+        except InvalidRequest as fault:
+            faults.append((fault_path(leaf.path, fault.param), fault.message))
+        else:
+            names_host = names_host or _names_host(leaf, row, given)
+    if faults:
+        raise InvalidConfig("Invalid config passed", faults)
+    return Plan(config, targets, caller_names_host=names_host and not trusted)
+
+
+def _resolve_root(
+    config: Config,
+    registry: Registry,
+    settings: Settings,
+    provider: str | None,
+    options: Mapping[str, str],
+    custom_host: bool,
+) -> Plan:
+    """Resolve a config without provider and targets: a root leaf that the request completes."""
+    (leaf,) = config.leaves()
+    name = provider or settings.default_provider
+    if name is None:
+        raise InvalidRequest(_NO_PROVIDER)
+    row = find(name, registry)
+    known = {option.name for option in row.options}
+    own = {key: value for key, value in options.items() if key in known}
+    given = {**_plain(leaf.options), **own}
+    target = _target(leaf, row, settings, given, custom_host)
+    return Plan(config, {leaf.path: target}, caller_names_host=_names_host(leaf, row, given))
+
+
+def _names_host(leaf: Leaf, row: Provider, given: Mapping[str, str]) -> bool:
+    urls = {option.name for option in row.options if option.is_url}
+    return leaf.policy.custom_host is not None or not urls.isdisjoint(given)
+
+
+def find(name: str, registry: Registry) -> Provider:
+    """Return the row of a provider id, with or without a leading `@`; else `InvalidRequest`."""
+    wanted = name.removeprefix("@")
+    row = registry.get(wanted)
+    if row is not None:
+        return row
+    if wanted in PLANNED:
+        raise InvalidRequest(
+            f"Provider {wanted} is not available yet in this version; use another one.",
+            param="provider",
+        )
+    near = get_close_matches(wanted, registry.names(), n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise InvalidRequest(f"Invalid provider passed: {wanted[:64]!r}.{hint}", param="provider")
+
+
+def _target(
+    leaf: Leaf,
+    row: Provider,
+    settings: Settings,
+    given: Mapping[str, str],
+    custom_host: bool,
+) -> Target:
+    stored = settings.providers.get(row.name, _NO_SETTINGS)
+    secrets = {option.name for option in row.options if option.secret}
+    defaults = {o.name: o.default for o in row.options if o.default is not None}
+    public = {key: value for key, value in stored.options.items() if key not in secrets}
+    options = {**defaults, **public, **given}
+    hosted = custom_host or leaf.policy.custom_host is not None
+    missing = [o.name for o in row.options if o.required and o.name not in options]
+    base_url = None
+    if not missing:
+        # Settings may move a provider to another address; then its options form no URL there.
+        base_url = stored.base_url if stored.base_url else row.base_url_for(options)
+    if base_url is None and not hosted:
+        what = missing[0] if missing else "custom_host"
+        raise InvalidRequest(f"Provider {row.name} needs `{what}`.", param=what)
+    return Target(
+        path=leaf.path,
+        provider=row,
+        policy=leaf.policy,
+        base_url=base_url.rstrip("/") if base_url else None,
+        options=options,
+        api_key=leaf.api_key.get_secret_value() if leaf.api_key else None,
+        has_own_secret=any(key in secrets for key in given),
+        stored=_stored(row, stored, {**defaults, **stored.options}, secrets),
+    )
+
+
+def _stored(
+    row: Provider, stored: ProviderSettings, options: dict[str, str], secrets: set[str]
+) -> StoredCredential | None:
+    secret_options = {key: value for key, value in options.items() if key in secrets}
+    if stored.api_key is None and not secret_options:
+        return None
+    missing = any(o.required and o.name not in options for o in row.options)
+    base_url = stored.base_url or (None if missing else row.base_url_for(options))
+    return StoredCredential(
+        origin=origin_of(base_url) if base_url else None,
+        api_key=stored.api_key.get_secret_value() if stored.api_key else None,
+        options=secret_options,
+    )
+
+
+def origin_of(url: str) -> str:
+    """Return `scheme://host:port` of a URL, all in lower case and the port always there.
+
+    Raises `InvalidRequest` for what is no http(s) URL with a host.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        raise InvalidRequest("Invalid custom host", param="custom_host") from None
+    if not parts.hostname:
+        raise InvalidRequest("Invalid custom host", param="custom_host")
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def fault_path(leaf_path: str, key: str | None) -> str:
+    """Turn `config.targets[1]` and a key into the dotted path of a fault: `targets.1.provider`."""
+    dotted = re.sub(r"\[(\d+)\]", r".\1", leaf_path).removeprefix("config").removeprefix(".")
+    return ".".join(part for part in (dotted, key) if part)
+
+
+def _plain(options: Mapping[str, str | SecretStr]) -> dict[str, str]:
+    return {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for key, value in options.items()
+    }

@@ -1,0 +1,116 @@
+"""The gateway put together: settings, stores and transport in, requests answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+from llmgateway.engine.authorize import Authenticate, Authorizer
+from llmgateway.engine.compile import Compiler
+from llmgateway.engine.pipeline import Engine
+from llmgateway.engine.recorder import Recorder
+from llmgateway.engine.world import World
+from llmgateway.http.app import App
+from llmgateway.http.calls import Reader
+from llmgateway.providers import Provider, Registry
+from llmgateway.settings import Settings
+from llmgateway.stores import KeyStore, MemoryKeyStore, MemoryRecords, Records, StoredKey
+from llmgateway.transport.base import Transport
+from llmgateway.types.call import Principal
+from llmgateway.types.http import HTTPRequest, HTTPResponse
+
+
+class Gateway:
+    """A gateway, ready to be mounted or called.
+
+    `settings` is a `Settings`, or a mapping that becomes one. `keys` and `records` default to
+    stores in memory, `keys` filled from the settings. `providers` are rows beyond the built-in
+    ones. `authenticate` is the host's own judgement of who calls. `transport` makes the transport
+    of an event loop, and `world` holds clocks and chance; both are for tests.
+
+    Raises `ValueError` (a `pydantic.ValidationError`) for settings that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | Mapping[str, Any] | None = None,
+        *,
+        keys: KeyStore | None = None,
+        records: Records | None = None,
+        providers: Iterable[Provider] = (),
+        authenticate: Authenticate | None = None,
+        transport: Callable[[], Transport] | None = None,
+        world: World | None = None,
+    ) -> None:
+        self.settings = (
+            settings if isinstance(settings, Settings) else Settings.model_validate(settings or {})
+        )
+        self.registry = Registry.discover().with_rows(providers)
+        self.records = MemoryRecords() if records is None else records
+        self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Transport]
+        self._transports = WeakKeyDictionary()
+        self._new_transport = transport or self._http_transport
+        found = world or World(transport=self._transport)
+        self._world = replace(found, transport=self._transport)
+        self.recorder = Recorder(self.records, self.settings.limits.max_queued_records, self._world)
+        self._app = App(
+            engine=Engine(self.settings, self._world),
+            recorder=self.recorder,
+            authorizer=Authorizer(self.settings, keys or _keys_of(self.settings), authenticate),
+            compiler=Compiler(self.registry, self.settings),
+            reader=Reader(self.registry),
+        )
+
+    async def handle(
+        self, request: HTTPRequest, principal: Principal | None = None
+    ) -> HTTPResponse:
+        """Answer one request. A caller that stops reading early closes the body's iterator."""
+        return await self._app.handle(request, principal)
+
+    def drain(self) -> None:
+        """Refuse new requests with a 503 from now on; those under way go on."""
+        self._app.draining = True
+
+    async def aopen(self) -> Self:
+        """Make the running loop's transport now rather than at the first request."""
+        self._transport()
+        return self
+
+    async def aclose(self) -> None:
+        """Store what is queued and close the running loop's connections."""
+        await self.recorder.flush()
+        transport = self._transports.pop(asyncio.get_running_loop(), None)
+        if transport is not None:
+            await transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.aopen()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def _transport(self) -> Transport:
+        loop = asyncio.get_running_loop()
+        transport = self._transports.get(loop)
+        if transport is None:
+            transport = self._transports[loop] = self._new_transport()
+        return transport
+
+    def _http_transport(self) -> Transport:
+        # httpx takes long to import, and whoever brings a transport never needs it.
+        from llmgateway.transport.guard import AddressPolicy
+        from llmgateway.transport.httpx_transport import HttpxTransport
+
+        settings = self.settings
+        policy = AddressPolicy(settings.upstreams, settings.allow_loopback_upstreams)
+        return HttpxTransport(policy, settings.limits.max_connections_per_origin)
+
+
+def _keys_of(settings: Settings) -> KeyStore:
+    return MemoryKeyStore(
+        StoredKey(f"key:{name}", digest.get_secret_value())
+        for name, digest in settings.client_keys.items()
+    )

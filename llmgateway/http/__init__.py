@@ -1,0 +1,1 @@
+"""The HTTP contract without a framework: routes, headers, bodies, answers."""

@@ -1,0 +1,173 @@
+"""The gateway's own header fields: read from requests, written into answers.
+
+Every name exists twice, as `x-portkey-…` and as `x-llmgateway-…`; an answer uses the family that
+the request used. Code, tests and docs read the two tables here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from llmgateway.config.hosts import check_custom_host
+from llmgateway.errors import InvalidRequest
+from llmgateway.types import JSON
+from llmgateway.types.call import Overrides
+from llmgateway.types.http import Headers, RawHeaders
+
+PORTKEY = "x-portkey-"
+LLMGATEWAY = "x-llmgateway-"
+
+REQUEST_HEADERS: Mapping[str, str] = {
+    "provider": "The provider's id, if no config names one.",
+    "config": "The routing config as JSON; see the page on configs.",
+    "api-key": "A client key of this gateway; `Authorization` may then hold the provider's key.",
+    "trace-id": "Your own id of the request, 1-255 printable ASCII characters; else one is made.",
+    "metadata": "A JSON object for conditions and the request log.",
+    "custom-host": "The base URL to call in place of the provider's own.",
+    "forward-headers": "Names of request headers that go on to the provider, comma-separated.",
+    "request-timeout": "Milliseconds that one try may take until the provider's head arrives.",
+    "retry-count": "Retries (0-10) where no config sets `retry`.",
+    "strict-open-ai-compliance": "`true` or `false`; either this or the config switches it off.",
+}
+"""What a request may say, by the name after the family's prefix."""
+
+LATER_HEADERS: Mapping[str, str] = {
+    "virtual-key": "Virtual keys",
+    "cache": "The cache",
+    "default-input-guardrails": "Guardrails",
+    "default-output-guardrails": "Guardrails",
+}
+"""What a later version acts on; until then a request that asks for it is refused."""
+
+RESPONSE_HEADERS: Mapping[str, str] = {
+    "trace-id": "The request's trace id, on every answer.",
+    "last-used-option-index": "The JSON path of the config's target that answered.",
+    "retry-attempt-count": "Retries on that target; -1 where they ran out.",
+    "cache-status": "`DISABLED` (the cache comes in a later version).",
+    "provider": "The provider that answered.",
+    "dropped-params": "Parameters left out because the provider refuses them.",
+    "adjusted-params": "Parameters renamed or changed to the provider's dialect.",
+    "gateway-exception": "`true` on an error that the gateway itself made before any target.",
+}
+"""What an answer may say, by the name after the family's prefix."""
+
+MAX_RETRY_COUNT = 10
+_TRACE_ID = re.compile(r"[\x21-\x7e]{1,255}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_INTEGER = re.compile(r"\d{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayHeaders:
+    """The gateway's own fields of one request; an empty value counts as absent."""
+
+    family: str
+    """The prefix to answer with."""
+    fields: Mapping[str, str]
+    """By the name after the prefix."""
+
+    @classmethod
+    def read(cls, headers: Headers) -> GatewayHeaders:
+        """Take the gateway's fields out of a request's head; our own family beats Portkey's."""
+        portkey: dict[str, str] = {}
+        own: dict[str, str] = {}
+        for name, value in headers:
+            if name.startswith(b"x-portkey-") and value:
+                portkey.setdefault(name[10:].decode("latin-1"), value.decode("latin-1"))
+            elif name.startswith(b"x-llmgateway-") and value:
+                own.setdefault(name[13:].decode("latin-1"), value.decode("latin-1"))
+        return cls(PORTKEY if portkey and not own else LLMGATEWAY, {**portkey, **own})
+
+    def get(self, name: str) -> str | None:
+        """Return a field by the name after the prefix."""
+        return self.fields.get(name)
+
+    def refuse_later(self) -> None:
+        """Refuse what is not available yet, rather than ignore it."""
+        for name, what in LATER_HEADERS.items():
+            if name in self.fields:
+                raise InvalidRequest(
+                    f"{what} come in a later version; leave the header out until then.",
+                    param=self.family + name,
+                )
+
+    def trace_id(self) -> str | None:
+        """Return the caller's trace id; raises `InvalidRequest` if it cannot be echoed."""
+        value = self.get("trace-id")
+        if value is not None and not _TRACE_ID.fullmatch(value):
+            raise self._fault("trace-id", "1 to 255 printable ASCII characters without spaces")
+        return value
+
+    def metadata(self) -> JSON:
+        """Return the request's metadata."""
+        text = self.get("metadata")
+        if text is None:
+            return {}
+        try:
+            value = orjson.loads(text.encode("latin-1"))
+        except orjson.JSONDecodeError:
+            value = None
+        if not isinstance(value, dict):
+            raise self._fault("metadata", "a JSON object")
+        return value
+
+    def overrides(self) -> Overrides:
+        """Return the policies that the head states."""
+        return Overrides(
+            custom_host=self._custom_host(),
+            request_timeout_ms=self._integer("request-timeout", 1, 10**9),
+            forward_headers=self._forward_headers(),
+            strict=self._flag("strict-open-ai-compliance"),
+            retry_attempts=self._integer("retry-count", 0, MAX_RETRY_COUNT),
+        )
+
+    def _custom_host(self) -> str | None:
+        value = self.get("custom-host")
+        return None if value is None else check_custom_host(value)
+
+    def _forward_headers(self) -> tuple[str, ...] | None:
+        value = self.get("forward-headers")
+        if value is None:
+            return None
+        names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        for name in names:
+            if name in (PORTKEY + "forward-headers", LLMGATEWAY + "forward-headers"):
+                raise InvalidRequest(
+                    f"forward_headers must not contain the '{name}' header",
+                    param=self.family + "forward-headers",
+                )
+            if not _HEADER_NAME.fullmatch(name):
+                raise self._fault("forward-headers", "header names, separated by commas")
+        return names
+
+    def _integer(self, name: str, low: int, high: int) -> int | None:
+        value = self.get(name)
+        if value is None:
+            return None
+        if not _INTEGER.fullmatch(value) or not low <= int(value) <= high:
+            raise self._fault(name, f"an integer from {low} to {high}")
+        return int(value)
+
+    def _flag(self, name: str) -> bool | None:
+        value = self.get(name)
+        if value is None:
+            return None
+        if value.lower() not in ("true", "false"):
+            raise self._fault(name, "`true` or `false`")
+        return value.lower() == "true"
+
+    def _fault(self, name: str, wanted: str) -> InvalidRequest:
+        header = self.family + name
+        return InvalidRequest(f"The header {header} must hold {wanted}.", param=header)
+
+
+def encode_fields(family: str, fields: Mapping[str, str]) -> RawHeaders:
+    """Write gateway fields with a family's prefix; what cannot stand in a header is replaced."""
+    return tuple(
+        ((family + name).encode("ascii"), value.encode("ascii", "replace"))
+        for name, value in fields.items()
+    )
