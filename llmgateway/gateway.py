@@ -15,7 +15,7 @@ from llmgateway.engine.recorder import Recorder
 from llmgateway.engine.world import World
 from llmgateway.http.app import App
 from llmgateway.http.calls import Reader
-from llmgateway.providers import Provider, Registry
+from llmgateway.providers import Provider, builtin
 from llmgateway.settings import Settings
 from llmgateway.stores import KeyStore, MemoryKeyStore, MemoryRecords, Records, StoredKey
 from llmgateway.transport.base import Transport
@@ -48,7 +48,7 @@ class Gateway:
         self.settings = (
             settings if isinstance(settings, Settings) else Settings.model_validate(settings or {})
         )
-        self.registry = Registry.discover().with_rows(providers)
+        self.registry = builtin().discover().with_rows(providers)
         self.records = MemoryRecords() if records is None else records
         self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Transport]
         self._transports = WeakKeyDictionary()

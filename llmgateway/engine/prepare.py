@@ -164,7 +164,7 @@ def check_numbers(raw: bytes, body: JSON) -> None:
     orjson reads integers beyond 64 bits as floats; relaying such a body as it came is exact,
     writing it anew is not. Raises `InvalidRequest` with the number's JSON path.
     """
-    if not any(_may_be_rounded(value) for _, value in _numbers(body)):
+    if not any(abs(value) >= 2**63 for _, value in _numbers(body)):
         return
     try:
         exact = json.loads(raw)
@@ -175,10 +175,6 @@ def check_numbers(raw: bytes, body: JSON) -> None:
             raise InvalidRequest(
                 f"The integer at {path} has more than 64 bits; write it as a string.", param=path
             )
-
-
-def _may_be_rounded(value: float) -> bool:
-    return isinstance(value, float) and abs(value) >= 2**63
 
 
 def _numbers(body: Any) -> list[tuple[str, float]]:

@@ -120,8 +120,9 @@ class EventStream:
     async def relay(self) -> AsyncGenerator[bytes]:
         """Yield what was held, then the rest; raises `StreamAborted` after a bad end."""
         try:
-            yield b"".join(self._held)
-            self._held.clear()
+            if self._held:
+                yield b"".join(self._held)
+                self._held.clear()
             if self._pending is not None:
                 chunk, self._pending = await self._pending, None
                 if out := self._pass(chunk):

@@ -75,10 +75,12 @@ class Reader:
     def options(self, headers: Headers, ours: GatewayHeaders) -> dict[str, str]:
         """Return the provider options that the head names, by option name."""
         found: dict[str, str] = {}
-        for suffix, bare, option in self.registry.option_headers():
-            value = ours.get(suffix) or (headers.get(bare) if bare else None)
-            if value:
-                found.setdefault(option, value)
+        for bare, meanings in self.registry.bare_headers().items():
+            if value := headers.get(bare):
+                found.update((meaning.option.name, value) for meaning in meanings)
+        prefixed = self.registry.option_headers()
+        for suffix, value in ours.fields.items():
+            found.update((meaning.option.name, value) for meaning in prefixed.get(suffix, ()))
         return found
 
 
