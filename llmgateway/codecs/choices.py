@@ -86,9 +86,10 @@ class ChoicesWatch:
             self.error = self.error or fault.to_error(self._provider)
             return EventKind.ERROR
         usage = _usage_object(chunk)
-        self.usage = read_usage(usage) or self.usage
+        if isinstance(usage, dict):
+            self.usage = read_usage(usage) or self.usage
         choices = [choice for choice in _list(chunk.get("choices")) if isinstance(choice, dict)]
-        if usage and not choices:
+        if isinstance(usage, dict) and not choices:
             return EventKind.USAGE
         self._follow(choices)
         return EventKind.CONTENT if self._has_content and chunk else EventKind.PRELUDE
@@ -115,23 +116,20 @@ def parse_object(data: bytes) -> JSON:
 
 def event_fault(event: Event, body: JSON) -> Fault | None:
     """Find a provider's own error in an event, whichever way it is marked."""
-    if body.get("error"):
-        return find_fault(body)
-    if event.name == "error" or body.get("type") == "error" or body.get("object") == "error":
-        words = event.data.decode("utf-8", "replace")
-        return find_fault(body) or find_fault(words) or Fault(_NO_WORDS)
-    return None
+    is_error = "error" in (event.name, body.get("type"), body.get("object"))
+    if is_error and not body:
+        return find_fault(event.data.decode("utf-8", "replace")) or Fault(_WORDLESS)
+    return find_fault(body, _WORDLESS) if is_error or body.get("error") else None
 
 
-_NO_WORDS = "The provider's stream told of an error without saying which."
+_WORDLESS = "The provider's stream told of an error without saying which."
 
 
 def _choice_fault(chunk: JSON) -> Fault | None:
     """Find an error below the top: OpenRouter's in a choice, Groq's beside its request id."""
-    places = [*_list(chunk.get("choices")), chunk.get("x_groq")]
-    for place in places:
+    for place in (*_list(chunk.get("choices")), chunk.get("x_groq")):
         if isinstance(place, dict) and place.get("error"):
-            return find_fault(place)
+            return find_fault(place, _WORDLESS)
     return None
 
 

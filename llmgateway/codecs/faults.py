@@ -5,7 +5,7 @@ Nothing here raises: whatever a provider sends becomes one `UpstreamError`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,7 +25,17 @@ MAX_EXTRA_BYTES: Final = 16 * 1024
 MAX_JSON_BYTES: Final = 1024 * 1024
 """A longer error body is quoted, not parsed."""
 
-_MESSAGE_KEYS = ("message", "msg", "detail", "details", "error_description", "description", "error")
+_WORD_KEYS: Final = (
+    "message",
+    "msg",
+    "detail",
+    "details",
+    "error_description",
+    "description",
+    "error",
+    "errors",
+)
+_STATUS_KEYS: Final = ("code", "status", "status_code", "statusCode")
 _MAX_DEPTH: Final = 5
 _NAMED: Final = frozenset({"message", "msg", "type", "code", "param"})
 
@@ -83,12 +93,14 @@ class Fault:
     code: str | int | None = None
     param: str | None = None
     extra: JSON = field(default_factory=dict)
+    status: int | None = None
+    """The HTTP status that it names itself."""
 
     def to_error(self, provider: str, status: int | None = None) -> UpstreamError:
-        """Return it as an exception, with the status that its own words imply if none came."""
+        """Return it as an exception; where no `status` came with it, with the one it implies."""
         return UpstreamError(
             self.message,
-            status=status or self._implied_status(),
+            status=status or self.status or self._status_by_word(),
             provider=provider,
             type=self.type,
             code=self.code,
@@ -96,20 +108,14 @@ class Fault:
             extra=self.extra,
         )
 
-    def _implied_status(self) -> int:
-        numbers = (self.code, self.extra.get("status"), self.extra.get("status_code"))
-        for status in map(_status, numbers):
-            if status is not None:
-                return status
-        for word in (self.code, self.type, self.extra.get("status")):
-            if isinstance(word, str) and word.lower() in STATUS_BY_WORD:
-                return STATUS_BY_WORD[word.lower()]
-        return 502
+    def _status_by_word(self) -> int:
+        words = (word.lower() for word in (self.code, self.type) if isinstance(word, str))
+        return next((STATUS_BY_WORD[word] for word in words if word in STATUS_BY_WORD), 502)
 
 
 def decode_error(status: int, headers: Headers, body: bytes, provider: str) -> UpstreamError:
     """Rebuild a provider's error answer, whatever its body is."""
-    text = body[: MAX_MESSAGE * 4].decode("utf-8", "replace").strip().replace("\0", "\ufffd")
+    text = body[: MAX_MESSAGE * 4].decode("utf-8", "replace").strip()
     kind = (headers.get("content-type") or "").lower()
     if not text:
         fault: Fault | None = Fault(_phrase(status))
@@ -128,43 +134,47 @@ def _unreadable(text: str, provider: str) -> Fault:
     return Fault(f"Invalid response received from {provider}: {_short(text, MAX_QUOTE)}")
 
 
-def find_fault(value: object) -> Fault | None:
+def find_fault(value: object, wordless: str | None = None) -> Fault | None:
     """Find the error in a parsed body or event, in any of the shapes that providers use.
 
     `{"error": {…}}` (OpenAI), `{"error": "…", "error_type"}` (Hugging Face), `{"detail": …}`
     (FastAPI), `{"errors": [{message, code}]}` (Cloudflare), the members at top level (Mistral), any
-    of them in a list (Google), a bare string.
+    of them in a list (Google), a bare string. An object without words has those of `wordless`.
     """
     if isinstance(value, list):
-        return next((fault for item in value[:3] if (fault := find_fault(item))), None)
+        return next((fault for item in value[:3] if (fault := find_fault(item, wordless))), None)
     if isinstance(value, str):
-        return Fault(_short(value, MAX_MESSAGE)) if value.strip() else None
+        return Fault(_short(value.strip(), MAX_MESSAGE)) if value.strip() else None
     if not isinstance(value, dict):
         return None
-    outer: JSON = value
-    inner = _error_object(outer)
-    message = _words(inner) or _words(outer)
+    body: JSON = value
+    inner, is_sole = _error_object(body)
+    message = (_words(inner) if is_sole else None) or _words(body) or wordless
     if message is None:
         return None
-    sources = (inner, outer)
     return Fault(
         _short(message, MAX_MESSAGE),
-        type=_name(sources, ("type", "error_type")),
-        code=_code(sources),
-        param=_name(sources, ("param",)),
-        extra=_extra(inner),
+        type=_name(inner.get("type")) or _name(body.get("error_type")),
+        code=_code(inner.get("code"), body.get("code")),
+        param=_name(inner.get("param")),
+        extra=_extra(inner) if is_sole else {},
+        status=_status(place.get(key) for place in (inner, body) for key in _STATUS_KEYS),
     )
 
 
-def _error_object(body: JSON) -> JSON:
-    """Return the object that the error's members stand in."""
+def _error_object(body: JSON) -> tuple[JSON, bool]:
+    """Return the object that the error's members stand in, and whether it holds nothing else.
+
+    That is not so of the first in a list (FastAPI repeats the caller's input there), nor of a body
+    with a text under `error`, whose other members may be an answer's.
+    """
     for key in ("error", "errors", "detail"):
         inner = body.get(key)
-        if isinstance(inner, list) and inner:
-            inner = inner[0]
         if isinstance(inner, dict) and inner:
-            return inner
-    return body
+            return inner, True
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            return inner[0], False
+    return body, "message" in body
 
 
 def _words(value: object, depth: int = 0) -> str | None:
@@ -178,7 +188,7 @@ def _words(value: object, depth: int = 0) -> str | None:
         return "; ".join(found) or None
     if not isinstance(value, dict):
         return None
-    for key in (*_MESSAGE_KEYS, "errors"):
+    for key in _WORD_KEYS:
         if words := _words(value.get(key), depth + 1):
             return f"{_place(value['loc'])}{words}" if "loc" in value else words
     return None
@@ -189,22 +199,19 @@ def _place(loc: object) -> str:
     return f"{'.'.join(str(part) for part in loc[:10])}: " if isinstance(loc, list) else ""
 
 
-def _name(sources: tuple[JSON, ...], keys: tuple[str, ...]) -> str | None:
-    for source in sources:
-        for key in keys:
-            value = source.get(key)
-            if isinstance(value, str) and value:
-                return _short(value, MAX_FIELD)
-    return None
+def _name(value: object) -> str | None:
+    """Return `value` if it names something; that an error is an `error` says nothing."""
+    if not isinstance(value, str) or value in ("", "error"):
+        return None
+    return _short(value, MAX_FIELD)
 
 
-def _code(sources: tuple[JSON, ...]) -> str | int | None:
-    for source in sources:
-        code = source.get("code")
-        if isinstance(code, str) and code:
-            return _short(code, MAX_FIELD)
-        if isinstance(code, int) and not isinstance(code, bool):
-            return code
+def _code(*values: object) -> str | int | None:
+    for value in values:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value:
+            return _short(value, MAX_FIELD)
     return None
 
 
@@ -237,12 +244,13 @@ def _parse(body: bytes) -> Any:
         return None
 
 
-def _status(value: object) -> int | None:
-    """Return `value` if it is an HTTP status of failure, as a number or in digits."""
-    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
-        value = int(value)
-    if isinstance(value, int) and 400 <= value <= 599:
-        return value
+def _status(values: Iterable[object]) -> int | None:
+    """Return the first of `values` that is an HTTP status of failure, as a number or in digits."""
+    for value in values:
+        if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+            value = int(value)
+        if isinstance(value, int) and 400 <= value <= 599:
+            return value
     return None
 
 

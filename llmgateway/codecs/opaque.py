@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmgateway.codecs.base import Event, EventKind
-from llmgateway.codecs.openai import OpenAIFormat
+from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, OpenAIFormat
 from llmgateway.types import JSON
 
 
@@ -31,4 +31,10 @@ def anything(body: JSON) -> bool:
     return True
 
 
-OPAQUE = OpenAIFormat(name="opaque", new_watch=OpaqueWatch, answers=anything, is_json=False)
+OPAQUE = OpenAIFormat(
+    name="opaque",
+    new_watch=OpaqueWatch,
+    answers=anything,
+    is_json=False,
+    max_event_bytes=MAX_IMAGE_EVENT_BYTES,
+)

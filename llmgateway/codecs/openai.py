@@ -23,6 +23,9 @@ MAX_IMAGE_EVENT_BYTES: Final = 16 * 1024 * 1024
 """For formats that carry whole pictures in one event, as base64."""
 
 
+WORDLESS: Final = "The provider answered with an error without saying which."
+
+
 def plain_error_event(error: JSON) -> bytes:
     """Return the event in which the older formats of the family tell of an error."""
     return b"data: " + orjson.dumps(error) + b"\n\n"
@@ -74,7 +77,7 @@ class OpenAIFormat:
         elif self.answers(body) or not (body.get("error") or body.get("errors")):
             fault = None
         else:
-            fault = faults.find_fault(body)
+            fault = faults.find_fault(body, WORDLESS)
         return None if fault is None else fault.to_error(provider)
 
     def decode_error(

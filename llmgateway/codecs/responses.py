@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from llmgateway.codecs.faults import Fault, find_fault
-from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, OpenAIFormat
+from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, WORDLESS, OpenAIFormat
 from llmgateway.codecs.typed import Grammar
 from llmgateway.types import JSON
 
@@ -34,7 +34,7 @@ def _body_fault(body: JSON) -> Fault | None:
     """Find the error; a response that failed before any output is one too."""
     if not body.get("error") or body.get("output"):
         return None
-    return find_fault(body)
+    return find_fault(body, WORDLESS)
 
 
 def _error_event(error: JSON) -> bytes:

@@ -17,9 +17,8 @@ DONE: Final = b"[DONE]"
 """The data of the sentinel event with which OpenAI's older formats end."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-# Atomic, or the two halves of one CRLF would pass for an empty line.
-_BLANK_LINE: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+# Two line ends in a row, each LF, CR or CRLF; one CRLF must not pass for two.
+_BLANK_LINE: Final = re.compile(rb"\n(?:\n|\r\n?)|\r(?:\r\n?|\n(?:\n|\r\n?))")
 
 
 class SSESplitter:
@@ -54,9 +53,11 @@ class SSESplitter:
         """
         if self._is_over:
             raise UpstreamTooLarge(_TOO_LARGE)
-        self._has_cr = self._has_cr or (not self._by_line and b"\r" in data)
-        self._buffer += data
-        return self._within_cap(self._cut_mixed() if self._has_cr else self._cut())
+        if self._has_cr or (b"\r" in data and not self._by_line):
+            self._has_cr = True
+            self._buffer += data
+            return self._within_cap(self._cut_mixed())
+        return self._within_cap(self._cut(data))
 
     def flush(self) -> list[Event]:
         """Return what the end of the body makes whole; the rest can never become an event.
@@ -67,19 +68,22 @@ class SSESplitter:
         if self._is_over:
             raise UpstreamTooLarge(_TOO_LARGE)
         raws = self._cut_mixed(at_end=True) if self._has_cr else []
-        last = _terminated(self.rest)
+        last = _terminated(self.rest.strip(b"\r") if self._by_line else self.rest)
         if last is not None:
             raws.append(last)
             self._buffer.clear()
         return self._within_cap(raws)
 
-    def _cut(self) -> list[bytes]:
+    def _cut(self, data: bytes) -> list[bytes]:
         """Cut off all events where lines end with LF, by far the most common case."""
         end, buffer = self._end, self._buffer
-        if buffer.find(end, max(self._scanned - len(end) + 1, 0)) < 0:
-            self._scanned = len(buffer)
-            return []
-        pieces = bytes(buffer).split(end)
+        if buffer:
+            buffer += data
+            if buffer.find(end, max(self._scanned - len(end) + 1, 0)) < 0:
+                self._scanned = len(buffer)
+                return []
+            data = bytes(buffer)
+        pieces = data.split(end)
         self._keep(pieces.pop())
         if self._by_line:
             return [line.rstrip(b"\r") + b"\n\n" for line in pieces if line.strip(b"\r")]
@@ -159,7 +163,7 @@ def _event_of_lines(raw: bytes) -> Event:
     """Read any event as the specification says; fields that we do not use are skipped."""
     name: str | None = None
     data: list[bytes] = []
-    for line in _LINE_END.split(raw.removeprefix(_BOM)):
+    for line in raw.removeprefix(_BOM).splitlines():
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":

@@ -58,8 +58,9 @@ class TypedWatch:
     @property
     def ended_well(self) -> bool:
         """Whether the format allows the stream to end now."""
-        may_end = self._has_end or not (self._grammar.must_end or self._has_type)
-        return self.error is None and may_end
+        if self.error is not None or self._has_end:
+            return self.error is None
+        return self._has_content and not (self._grammar.must_end or self._has_type)
 
     def owed(self) -> bytes:
         """Return nothing: these formats end with an event of a known type."""
@@ -77,7 +78,7 @@ class TypedWatch:
         if event.data.startswith(DONE):
             return EventKind.DONE
         body = parse_object(event.data)
-        kind = body.get("type")
+        kind = str(body.get("type") or "")
         within = body.get("response")
         holder: JSON = within if isinstance(within, dict) else body
         self.usage = read_usage(holder.get("usage")) or self.usage
@@ -89,19 +90,21 @@ class TypedWatch:
             return EventKind.ERROR
         return self._follow(kind, body)
 
-    def _follow(self, kind: object, body: JSON) -> EventKind:
-        if isinstance(kind, str):
+    def _follow(self, kind: str, body: JSON) -> EventKind:
+        if kind:
             self._has_type = True
             self._has_end = self._has_end or kind in self._grammar.ends
-            self._has_content = self._has_content or not self._is_prelude(kind, body)
+        self._has_content = self._has_content or not self._is_prelude(kind, body)
         return EventKind.CONTENT if self._has_content and body else EventKind.PRELUDE
 
     def _is_prelude(self, kind: str, body: JSON) -> bool:
-        if kind.endswith(".delta"):
-            return not body.get("delta")
+        if not kind:  # not of this grammar; where that may be, it is the provider's own content
+            return self._grammar.must_end or not body
+        if kind.endswith(".delta") and "delta" in body:
+            return not body["delta"]
         if kind == _ITEM_ADDED:
             item = body.get("item")
-            return isinstance(item, dict) and item.get("type") in _SILENT_ITEMS
+            return isinstance(item, dict) and str(item.get("type")) in _SILENT_ITEMS
         return kind in self._grammar.preludes
 
 
