@@ -1,7 +1,8 @@
 """The small changes that a provider's dialect of OpenAI's format needs in a request body.
 
 A tweak returns a new body, or None where there is nothing to do, so that untouched bytes can pass.
-`names` says in the words of the caller's format what was changed; it ends up in a response header.
+`param` says in the words of the caller's format what was changed; it ends up in a response header.
+`str()` of a tweak is its sentence in the docs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 from llmgateway.types import JSON
 
-__all__ = ["Clamp", "Drop", "MapRole", "MapValue", "Rename", "Tweak"]
+__all__ = ["Clamp", "Drop", "KeepAfter", "MapRole", "MapValue", "Rename", "Tweak"]
 
 
 class Tweak(Protocol):
@@ -47,6 +48,9 @@ class Rename:
         rest = {key: value for key, value in body.items() if key != self.param}
         return {self.to: body[self.param], **rest}
 
+    def __str__(self) -> str:
+        return f"`{self.param}` is sent as `{self.to}`"
+
 
 @dataclass(frozen=True, slots=True)
 class Drop:
@@ -59,6 +63,9 @@ class Drop:
         if self.param not in body:
             return None
         return {key: value for key, value in body.items() if key != self.param}
+
+    def __str__(self) -> str:
+        return f"`{self.param}` is left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,9 @@ class Clamp:
         clamped = min(max(value, self.low), self.high)
         return None if clamped == value else {**body, self.param: clamped}
 
+    def __str__(self) -> str:
+        return f"`{self.param}` is kept within {self.low:g} and {self.high:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class MapValue:
@@ -91,6 +101,12 @@ class MapValue:
         if not isinstance(value, str) or value not in self.values:
             return None
         return {**body, self.param: self.values[value]}
+
+    def __str__(self) -> str:
+        pairs = ", ".join(
+            f"`{old}` → `{'null' if new is None else new}`" for old, new in self.values.items()
+        )
+        return f"`{self.param}`: {pairs}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +129,24 @@ class MapRole:
 
     def _is_ours(self, message: Any) -> bool:
         return isinstance(message, dict) and message.get("role") == self.role
+
+    def __str__(self) -> str:
+        return f"role `{self.role}` is sent as `{self.to}`"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAfter:
+    """The front of a value stands in the URL, so the body keeps what follows the separator."""
+
+    param: str
+    separator: str
+    drops: bool = False
+
+    def apply(self, body: JSON) -> JSON | None:
+        value = body.get(self.param)
+        if not isinstance(value, str):
+            return None
+        return {**body, self.param: value.partition(self.separator)[2]}
+
+    def __str__(self) -> str:
+        return f"`{self.param}`: what precedes `{self.separator}` stands in the URL"

@@ -12,7 +12,7 @@ __all__ = ["Auth", "Bearer", "BearerOption", "HeaderKey", "NoAuth"]
 
 
 class Auth(Protocol):
-    """A form of authentication."""
+    """A form of authentication; `str()` of it is its line in the docs."""
 
     @property
     def needs_key(self) -> bool:
@@ -37,6 +37,10 @@ class Bearer:
             return ()
         return ((self.header.encode("ascii"), f"{self.scheme} {key}".encode("latin-1")),)
 
+    def __str__(self) -> str:
+        optional = "" if self.needs_key else ", if there is a key"
+        return f"`{self.header}: {self.scheme} KEY`{optional}"
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderKey:
@@ -50,6 +54,9 @@ class HeaderKey:
             return ()
         return ((self.header.encode("ascii"), key.encode("latin-1")),)
 
+    def __str__(self) -> str:
+        return f"`{self.header}: KEY`"
+
 
 @dataclass(frozen=True, slots=True)
 class NoAuth:
@@ -59,6 +66,9 @@ class NoAuth:
 
     def headers(self, key: str | None, options: Mapping[str, str]) -> RawHeaders:
         return Bearer().headers(key, options)
+
+    def __str__(self) -> str:
+        return f"none; {Bearer(needs_key=False)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +85,6 @@ class BearerOption:
         if token is None:
             return self.otherwise.headers(key, options)
         return Bearer().headers(token.removeprefix("Bearer "), options)
+
+    def __str__(self) -> str:
+        return f"{self.otherwise}, or `{self.option}` as Bearer"
