@@ -78,6 +78,7 @@ ROWS = (
     Provider(
         name="together-ai",
         base_url="https://api.together.xyz",
+        # Audio: https://docs.together.ai/docs/openai-api-compatibility (seen 2026-11)
         endpoints=openai_compatible(
             "chat",
             "completions",
@@ -135,6 +136,7 @@ ROWS = (
     Provider(
         name="x-ai",
         base_url="https://api.x.ai/v1",
+        # Images and responses: https://docs.x.ai/docs/api-reference (seen 2026-11)
         endpoints=openai_compatible(
             "chat", "completions", "embeddings", "models", "images", "responses"
         ),
@@ -153,6 +155,7 @@ ROWS = (
         name="deepinfra",
         base_url="https://api.deepinfra.com/v1/openai",
         endpoints={
+            # One line an event. Source: section 8 of the Portkey contract.
             **openai_compatible("chat", "completions", framing=Framing.SSE_LINES),
             **openai_compatible("embeddings", "models"),
         },
@@ -292,6 +295,7 @@ ROWS = (
         name="sambanova",
         base_url="https://api.sambanova.ai",
         endpoints={
+            # One line an event. Source: section 8 of the Portkey contract.
             **openai_compatible("chat", "completions", prefix="/v1", framing=Framing.SSE_LINES),
             # All of these are in SambaNova's own SDK (seen 2026-11).
             # https://docs.sambanova.ai/docs/en/api-reference/overview

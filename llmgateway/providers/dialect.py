@@ -42,7 +42,10 @@ ENDPOINTS: Mapping[str, tuple[str, Format]] = {
 SYSTEM_FOR_DEVELOPER = MapRole("developer", "system")
 """Only OpenAI itself knows the role; the others answer an error. Source: the Portkey contract."""
 MAX_TOKENS = Rename("max_completion_tokens", "max_tokens")
-"""For providers that know the limit of an answer by its older name only."""
+"""For providers that know the limit of an answer by its older name only.
+
+Source: section 2 of the Portkey contract's providers, where a row links nothing newer.
+"""
 
 
 def openai_compatible(

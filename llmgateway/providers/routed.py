@@ -29,6 +29,8 @@ MISTRAL_AI = Provider(
     ),
     endpoints={
         "chat": Endpoint(_mistral_chat_path, CHAT),
+        # Its speech answers JSON, its batches have a shape of their own (seen 2026-11): neither is
+        # served. https://docs.mistral.ai/api
         **openai_compatible("embeddings", "models", "transcription", "moderations", "files"),
     },
     # Unknown fields are refused with 422 (seen 2026-11). https://docs.mistral.ai/api
