@@ -10,15 +10,16 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
-__all__ = ["EmbeddedServer", "RunningServer", "expect_cuts", "serve_in_thread"]
+__all__ = ["EmbeddedServer", "RunningServer", "expect_cuts", "serve_in_loop", "serve_in_thread"]
 
 _CUT = "ASGI callable returned without completing response."
+_CANCELLED = "Exception in ASGI application\n"
 _START_WITHIN_S = 30.0
 
 
@@ -33,7 +34,20 @@ def expect_cuts() -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return record.msg != _CUT
+    cancelled = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return record.msg != _CUT and not (record.msg == _CANCELLED and cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """Where a server listens."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address, without a path."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 class EmbeddedServer(uvicorn.Server):
@@ -56,22 +70,32 @@ class EmbeddedServer(uvicorn.Server):
             timeout_graceful_shutdown=grace_s,
         )
         super().__init__(config)
+        self.on_ready: Callable[[], object] = lambda: None
+        """Called once the server accepts requests."""
         self._stopping = asyncio.Event()
-        self.ready = threading.Event()
+        self._socket: Any = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
 
-    def bind(self) -> Any:
-        """Bind the port now and return its socket: the port is known before the server runs."""
-        return self.config.bind_socket()
+    def bind(self) -> RunningServer:
+        """Take the port now, so that it is known before the server runs."""
+        self._socket = self.config.bind_socket()
+        return RunningServer(self._socket.getsockname()[1])
+
+    async def run_bound(self) -> None:
+        """Serve at the port that `bind` took, until `stop`."""
+        try:
+            await self.serve([self._socket])
+        finally:
+            self._socket.close()
 
     async def startup(self, sockets: Any = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
-        self.ready.set()
+        self.on_ready()
 
     async def main_loop(self) -> None:
         """Wait to be stopped, without uvicorn's polling."""
@@ -84,16 +108,18 @@ class EmbeddedServer(uvicorn.Server):
         self._stopping.set()
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """Where a server listens."""
-
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The address, without a path."""
-        return f"http://127.0.0.1:{self.port}"
+@contextlib.asynccontextmanager
+async def serve_in_loop(server: EmbeddedServer) -> AsyncIterator[None]:
+    """Run a bound server beside others on this loop while the context lasts."""
+    ready = asyncio.Event()
+    server.on_ready = ready.set
+    task = asyncio.create_task(server.run_bound())
+    try:
+        await ready.wait()
+        yield
+    finally:
+        server.stop()
+        await task
 
 
 @contextlib.contextmanager
@@ -104,26 +130,27 @@ def serve_in_thread(app: Any, *, grace_s: int = 1) -> Iterator[RunningServer]:
     if the app's start-up fails.
     """
     server = EmbeddedServer(app, grace_s=grace_s)
-    sock = server.bind()
+    running = server.bind()
+    settled = threading.Event()
+    server.on_ready = settled.set
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=_run, args=(loop, server, sock), name="llmgateway-server")
+    thread = threading.Thread(target=_run, args=(loop, server, settled), name="llmgateway-server")
     thread.start()
     try:
-        if not server.ready.wait(_START_WITHIN_S) or not server.started:
+        if not settled.wait(_START_WITHIN_S) or not server.started:
             raise RuntimeError("the server did not start; its app's lifespan failed, see the log")
-        yield RunningServer(sock.getsockname()[1])
+        yield running
     finally:
         with contextlib.suppress(RuntimeError):  # the loop is closed if the start failed
             loop.call_soon_threadsafe(server.stop)
         thread.join()
-        sock.close()
 
 
-def _run(loop: asyncio.AbstractEventLoop, server: EmbeddedServer, sock: Any) -> None:
+def _run(loop: asyncio.AbstractEventLoop, server: EmbeddedServer, settled: threading.Event) -> None:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
-            runner.run(server.serve([sock]))
+            runner.run(server.run_bound())
         except SystemExit:
             pass  # how uvicorn tells that the lifespan failed; it has logged why
         finally:
-            server.ready.set()
+            settled.set()
