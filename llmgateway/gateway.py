@@ -19,6 +19,7 @@ from llmgateway.providers import Provider, builtin
 from llmgateway.settings import Settings
 from llmgateway.stores import KeyStore, MemoryKeyStore, MemoryRecords, Records, StoredKey
 from llmgateway.transport.base import Transport
+from llmgateway.transport.guard import AddressPolicy
 from llmgateway.types.call import Principal
 from llmgateway.types.http import HTTPRequest, HTTPResponse
 
@@ -101,7 +102,6 @@ class Gateway:
 
     def _http_transport(self) -> Transport:
         # httpx takes long to import, and whoever brings a transport never needs it.
-        from llmgateway.transport.guard import AddressPolicy
         from llmgateway.transport.httpx_transport import HttpxTransport
 
         settings = self.settings

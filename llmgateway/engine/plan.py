@@ -29,6 +29,8 @@ class Target:
     policy: Policy
     base_url: str | None
     """Where it is called if no custom host is named; None: only a custom host will do."""
+    is_moved: bool
+    """Whether `base_url` is the settings', not the row's own."""
     options: Mapping[str, str] = field(repr=False)
     """The caller's own options over the settings' public ones over the row's defaults."""
     api_key: str | None = field(repr=False, default=None)

@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
@@ -51,7 +51,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
+    asked: JSON | None
+    """With the config's overrides, before any tweak."""
     parsed: JSON | None
+    """As it is sent."""
     raw: bytes | AsyncIterator[bytes]
     hide_usage: bool = False
     dropped: tuple[str, ...] = ()
@@ -68,15 +71,23 @@ def prepare(call: Call, target: Target, settings: Settings, *, reread: bool) -> 
     endpoint = endpoint_for(call, target)
     body = _body(call, target, endpoint, reread=reread)
     stream = _is_stream(body.parsed, call)
-    model = _model(body.parsed, call)
-    base_url = call.overrides.custom_host or target.policy.custom_host or target.base_url
+    model = _model(body.asked, call)
+    custom_host = call.overrides.custom_host or target.policy.custom_host
+    base_url = custom_host or target.base_url
     if base_url is None:
         raise InvalidRequest(
             f"Provider {target.provider.name} needs `custom_host`.", param="custom_host"
         )
     credential = choose_credential(call, target, base_url)
     options = {**target.options, **credential.options}
-    place = Place(options=options, model=model, stream=stream, suffix=call.suffix)
+    place = Place(
+        options=options,
+        model=model,
+        stream=stream,
+        suffix=call.suffix,
+        body=body.asked,
+        custom_host=custom_host is not None or target.is_moved,
+    )
     return Prepared(
         endpoint=endpoint,
         url=_url(call, target, endpoint, base_url, place),
@@ -113,12 +124,13 @@ def endpoint_for(call: Call, target: Target) -> Endpoint:
 def _body(call: Call, target: Target, endpoint: Endpoint, *, reread: bool) -> _Body:
     original = call.body
     if original is None:
-        return _Body(None, call.raw)
+        return _Body(None, None, call.raw)
     body = original
     if call.method == "POST" and target.policy.override_params:
         body = {**body, **target.policy.override_params}
     if call.model is not None and body.get("model") == original.get("model") != call.model:
         body = {**body, "model": call.model}  # written @provider/model
+    asked = body
     dropped: list[str] = []
     adjusted: list[str] = []
     for tweak in target.provider.tweaks.get(call.endpoint, ()):
@@ -132,7 +144,7 @@ def _body(call: Call, target: Target, endpoint: Endpoint, *, reread: bool) -> _B
         if asking is not None:
             final, hide_usage = asking, True
     raw = _encode(call, original, body, final, reread=reread)
-    return _Body(final, raw, hide_usage, tuple(dropped), tuple(adjusted))
+    return _Body(asked, final, raw, hide_usage, tuple(dropped), tuple(adjusted))
 
 
 def _encode(
@@ -206,7 +218,9 @@ def _model(body: JSON | None, call: Call) -> str | None:
 def _url(call: Call, target: Target, endpoint: Endpoint, base_url: str, place: Place) -> str:
     query = call.query
     if target.provider.query is not None:
-        extra = urlencode(target.provider.query(place.options))
+        given = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+        ours = target.provider.query(place.options)
+        extra = urlencode({name: value for name, value in ours.items() if name not in given})
         query = "&".join(part for part in (query, extra) if part)
     url = base_url.rstrip("/") + endpoint.path_for(place)
     return f"{url}?{query}" if query else url

@@ -114,6 +114,7 @@ def _target(
     defaults = {o.name: o.default for o in row.options if o.default is not None}
     public = {key: value for key, value in stored.options.items() if key not in secrets}
     options = {**defaults, **public, **given}
+    row.check_options(options)
     hosted = custom_host or leaf.policy.custom_host is not None
     missing = [o.name for o in row.options if o.required and o.name not in options]
     base_url = None
@@ -128,6 +129,7 @@ def _target(
         provider=row,
         policy=leaf.policy,
         base_url=base_url.rstrip("/") if base_url else None,
+        is_moved=stored.base_url is not None,
         options=options,
         api_key=leaf.api_key.get_secret_value() if leaf.api_key else None,
         has_own_secret=any(key in secrets for key in given),
