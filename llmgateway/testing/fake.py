@@ -212,6 +212,7 @@ class FakeProvider:
             ("POST", "/responses", self._respond),
             ("GET", "/responses/([^/]+)", lambda r, s, id_: as_json(shelf.responses.get(id_))),
             ("DELETE", "/responses/([^/]+)", self._forget_response),
+            ("GET", "/responses/([^/]+)/input_items", lambda r, s, id_: shelf.input_items(id_)),
             ("POST", "/files", lambda r, s, _: shelf.upload(r.fields, r.files)),
             ("GET", "/files", lambda r, s, _: shelf.list_files(r.query)),
             ("GET", "/files/([^/]+)", lambda r, s, id_: as_json(shelf.files.get(id_))),
@@ -230,11 +231,11 @@ class FakeProvider:
     def _respond(self, request: _Request, script: Script, _: str) -> Answer | Stream:
         answer, response = responses.respond(request.body, script)
         if request.body.get("store") is not False:
-            self._shelf.responses.put(response)
+            self._shelf.keep_response(response, responses.listed_items(request.body))
         return answer
 
     def _forget_response(self, request: _Request, script: Script, id_: str) -> Answer:
-        self._shelf.responses.remove(id_)
+        self._shelf.forget_response(id_)
         return as_json({"id": id_, "object": "response", "deleted": True})
 
 

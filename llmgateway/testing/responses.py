@@ -60,6 +60,21 @@ def input_items(body: JSON) -> list[JSON]:
     raise FakeError(400, "'input' must be a text or a list of items.", param="input")
 
 
+def listed_items(body: JSON) -> list[JSON]:
+    """Return the input as `GET /v1/responses/{id}/input_items` lists it, the newest first."""
+    return [
+        {"id": stable_id("msg_in_", [place, item]), **item, "content": _input_parts(item)}
+        if item.get("type", "message") == "message"
+        else item
+        for place, item in reversed(list(enumerate(input_items(body))))
+    ]
+
+
+def _input_parts(item: JSON) -> Any:
+    content = item.get("content")
+    return [{"type": "input_text", "text": content}] if isinstance(content, str) else content
+
+
 def _output(body: JSON, items: list[JSON], script: Script) -> JSON:
     last = items[-1]
     said = last

@@ -68,6 +68,7 @@ class Shelf:
         self.jobs = Box("fine-tuning job")
         self.responses = Box("response")
         self._contents: dict[str, bytes] = {}
+        self._inputs: dict[str, list[JSON]] = {}
 
     def upload(self, fields: Mapping[str, str], files: Sequence[Upload]) -> Answer:
         """Answer `POST /v1/files`."""
@@ -111,6 +112,23 @@ class Shelf:
         self.files.remove(id_)
         self._contents.pop(id_, None)
         return as_json({"id": id_, "object": "file", "deleted": True})
+
+    def keep_response(self, response: JSON, items: list[JSON]) -> None:
+        """Keep a response and the input that it answered."""
+        self.responses.put(response)
+        self._inputs[response["id"]] = items
+        kept = {thing["id"] for thing in self.responses.all()}
+        self._inputs = {key: given for key, given in self._inputs.items() if key in kept}
+
+    def input_items(self, id_: str) -> Answer:
+        """Answer `GET /v1/responses/{id}/input_items`."""
+        self.responses.get(id_)
+        return as_json(listing(self._inputs[id_]))
+
+    def forget_response(self, id_: str) -> None:
+        """Take a response out; raises `FakeError` (404)."""
+        self.responses.remove(id_)
+        del self._inputs[id_]
 
     def create_batch(self, body: JSON) -> Answer:
         """Answer `POST /v1/batches`; a batch is done by the time that it is asked for."""

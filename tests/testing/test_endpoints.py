@@ -112,6 +112,8 @@ def test_a_response_is_kept_until_it_is_deleted(client: openai.OpenAI) -> None:
 
     assert "You said: Hello" == made.output_text
     assert made == client.responses.retrieve(made.id)
+    (item,) = client.responses.input_items.list(made.id)
+    assert item.type == "message" and item.role == "user"
     client.responses.delete(made.id)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(made.id)
