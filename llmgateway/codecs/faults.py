@@ -174,7 +174,7 @@ def _error_object(body: JSON) -> tuple[JSON, bool]:
             return inner, True
         if isinstance(inner, list) and inner and isinstance(inner[0], dict):
             return inner[0], False
-    return body, "message" in body
+    return body, "message" in body and "error" not in body
 
 
 def _words(value: object, depth: int = 0) -> str | None:

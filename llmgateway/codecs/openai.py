@@ -23,7 +23,7 @@ MAX_IMAGE_EVENT_BYTES: Final = 16 * 1024 * 1024
 """For formats that carry whole pictures in one event, as base64."""
 
 
-WORDLESS: Final = "The provider answered with an error without saying which."
+_WORDLESS: Final = "The provider answered with an error without saying which."
 
 
 def plain_error_event(error: JSON) -> bytes:
@@ -43,8 +43,6 @@ class OpenAIFormat:
     max_event_bytes: int | None = None
     takes_stream_options: bool = False
     write_error_event: Callable[[JSON], bytes] = plain_error_event
-    find_body_fault: Callable[[JSON], faults.Fault | None] | None = None
-    """For answers that can be errors all the same; None where a body is the one or the other."""
 
     def usage(self, body: JSON) -> Usage | None:
         """Read the usage of a whole success body."""
@@ -72,12 +70,9 @@ class OpenAIFormat:
 
     def body_error(self, body: JSON, provider: str) -> UpstreamError | None:
         """Find the error in a body that came with a 2xx status, as aggregators send it."""
-        if self.find_body_fault is not None:
-            fault = self.find_body_fault(body)
-        elif self.answers(body) or not (body.get("error") or body.get("errors")):
-            fault = None
-        else:
-            fault = faults.find_fault(body, WORDLESS)
+        if self.answers(body) or not (body.get("error") or body.get("errors")):
+            return None
+        fault = faults.find_fault(body, _WORDLESS)
         return None if fault is None else fault.to_error(provider)
 
     def decode_error(

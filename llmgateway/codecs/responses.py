@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from llmgateway.codecs.faults import Fault, find_fault
-from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, WORDLESS, OpenAIFormat
+from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, OpenAIFormat
 from llmgateway.codecs.typed import Grammar
 from llmgateway.types import JSON
 
@@ -27,14 +26,12 @@ _GRAMMAR = Grammar(
 
 
 def _is_answer(body: JSON) -> bool:
-    return isinstance(body.get("output"), list) or body.get("object") == "response"
+    """Take every object of the API for an answer, also lists of items, deletions and the like.
 
-
-def _body_fault(body: JSON) -> Fault | None:
-    """Find the error; a response that failed before any output is one too."""
-    if not body.get("error") or body.get("output"):
-        return None
-    return find_fault(body, WORDLESS)
+    A response that failed is one too: whoever fetches it later wants to read why.
+    """
+    name = body.get("object")
+    return isinstance(body.get("output"), list) or (isinstance(name, str) and name != "error")
 
 
 def _error_event(error: JSON) -> bytes:
@@ -64,5 +61,4 @@ RESPONSES = OpenAIFormat(
     # Generated images come within events, and all of them again within the last one.
     max_event_bytes=MAX_IMAGE_EVENT_BYTES,
     write_error_event=_error_event,
-    find_body_fault=_body_fault,
 )

@@ -140,13 +140,18 @@ def test_an_error_with_a_good_status_is_found(
     assert error.message.startswith(message)
 
 
-def test_a_response_that_failed_before_any_output_is_an_error() -> None:
-    failed = {"object": "response", "status": "failed", "error": {"code": "server_error"}}
-    error = RESPONSES.body_error({**failed, "output": []}, "acme")
-
-    assert error is not None
-    assert (500, "server_error") == (error.status, error.code)
-    assert RESPONSES.body_error({**failed, "output": [{"type": "message"}]}, "acme") is None
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"object": "response", "status": "failed", "error": {"code": "server_error"}, "output": []},
+        {"object": "list", "data": []},
+        {"object": "response.deleted", "deleted": True},
+    ],
+)
+def test_every_object_of_the_responses_api_is_an_answer(body: dict[str, Any]) -> None:
+    assert RESPONSES.is_answer(body)
+    assert RESPONSES.body_error(body, "acme") is None
+    assert not RESPONSES.is_answer({"object": "error"})
 
 
 def test_usage_of_a_whole_body_is_read() -> None:
