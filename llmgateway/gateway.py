@@ -20,6 +20,7 @@ from llmgateway.settings import Settings
 from llmgateway.stores import KeyStore, MemoryKeyStore, MemoryRecords, Records, StoredKey
 from llmgateway.transport.base import Transport
 from llmgateway.transport.guard import AddressPolicy
+from llmgateway.transport.pool import PoolBounds
 from llmgateway.types.call import Principal
 from llmgateway.types.http import HTTPRequest, HTTPResponse
 
@@ -106,7 +107,8 @@ class Gateway:
 
         settings = self.settings
         policy = AddressPolicy(settings.upstreams, settings.allow_loopback_upstreams)
-        return HttpxTransport(policy, settings.limits.max_connections_per_origin)
+        bounds = PoolBounds(per_origin=settings.limits.max_connections_per_origin)
+        return HttpxTransport(policy, bounds=bounds)
 
 
 def _keys_of(settings: Settings) -> KeyStore:
