@@ -1,4 +1,4 @@
-"""The routing config: Portkey's JSON, parsed for shape; providers are looked up on a higher floor."""
+"""The routing config: Portkey's JSON, parsed for shape; a higher floor looks providers up."""
 
 from llmgateway.config.models import (
     DEFAULT_CONFIG,
@@ -12,6 +12,7 @@ from llmgateway.config.models import (
     LoadBalance,
     Node,
     Policy,
+    Query,
     Retry,
     Single,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "LoadBalance",
     "Node",
     "Policy",
+    "Query",
     "Retry",
     "Single",
     "parse_config",

@@ -34,9 +34,11 @@ class Policy:
     retry: Retry | None = None
     """None: no config on the way to this leaf sets it, so a header may."""
     request_timeout_ms: int | None = None
-    custom_host: str | None = None
+    custom_host: str | None = field(default=None, repr=False)
     forward_headers: tuple[str, ...] = ()
-    override_params: JSON = field(default_factory=dict)
+    """Lower case."""
+    override_params: JSON = field(default_factory=dict, repr=False)
+    """Shared by all calls that use the config: never edit it. May hold secrets of tools."""
     strict: bool | None = None
     """Portkey's `strict_open_ai_compliance`; None: nobody says."""
 
@@ -46,12 +48,15 @@ class Leaf:
     """One target as the config states it; the engine resolves it against the provider rows."""
 
     path: str
-    """Its JSON path, as the response header names it: `config` or `config.targets[1].targets[0]`."""
+    """Its JSON path as the response header names it: `config.targets[1].targets[0]`."""
     provider: str | None
     """None only at a root that leaves the choice to the request."""
     api_key: SecretStr | None
-    options: Mapping[str, str | SecretStr]
-    """Every key of the target that is no routing key, by its snake_case name, values as strings."""
+    options: Mapping[str, str] = field(repr=False)
+    """Every key of the target that is no routing key, by its snake_case name, values as strings.
+
+    Which of them are secrets is known to the provider rows only, so none is shown.
+    """
     policy: Policy
     name: str | None = None
 
@@ -132,7 +137,7 @@ def _leaves(node: Node) -> Iterator[Leaf]:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What conditions may ask about a request."""
+    """What conditions may ask about a request; values are JSON as orjson reads it."""
 
     metadata: Mapping[str, Any]
     params: Mapping[str, Any]
