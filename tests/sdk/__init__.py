@@ -1,0 +1,1 @@
+"""Unmodified SDKs in front of the gateway, over real sockets."""

@@ -1,0 +1,72 @@
+"""Gateways that all tests of this folder share, and the `openai` SDK in front of one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import openai
+import pytest
+
+from llmgateway.testing import FakeProvider
+from llmgateway.testing.server import serve_in_thread
+from tests.sdk.stage import CLIENT_KEY, Stage, staged
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[tuple[FakeProvider, str]]:
+    """The fake provider and its address."""
+    fake = FakeProvider()
+    with serve_in_thread(fake) as server:
+        yield fake, server.url
+
+
+@pytest.fixture(scope="session")
+def keyed(provider: tuple[FakeProvider, str]) -> Iterator[Stage]:
+    """A gateway that asks for a client key."""
+    with staged(*provider, client_keys={"sdk": CLIENT_KEY}) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def hasty(provider: tuple[FakeProvider, str]) -> Iterator[Stage]:
+    """A gateway that gives a provider a fifth of a second."""
+    limits = {"first_byte_s": 0.2, "idle_s": 0.2}
+    with staged(*provider, client_keys={"sdk": CLIENT_KEY}, limits=limits) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def local(provider: tuple[FakeProvider, str]) -> Iterator[Stage]:
+    """A gateway in local mode, without any stored key."""
+    bare = {"openai": {"base_url": f"{provider[1]}/v1"}}
+    with staged(*provider, access="local", providers=bare, default_provider=None) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def relay(provider: tuple[FakeProvider, str]) -> Iterator[Stage]:
+    """A gateway that is open to whoever brings a provider key."""
+    with staged(*provider, access="open") as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(keyed: Stage) -> Stage:
+    """The gateway that asks for a client key, with empty logs."""
+    keyed.fake.requests.clear()
+    keyed.waits.clear()
+    return keyed
+
+
+@pytest.fixture
+def client(stage: Stage) -> Iterator[openai.OpenAI]:
+    """The `openai` SDK, which does not retry."""
+    with openai.OpenAI(base_url=stage.url, api_key=CLIENT_KEY, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+async def async_client(stage: Stage) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The async `openai` SDK, which does not retry."""
+    async with openai.AsyncOpenAI(base_url=stage.url, api_key=CLIENT_KEY, max_retries=0) as client:
+        yield client
