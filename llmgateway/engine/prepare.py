@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -115,7 +115,9 @@ def endpoint_for(call: Call, target: Target) -> Endpoint:
         raise EndpointNotSupported(
             f"{call.endpoint} is not supported by {provider.name}; it serves {served}."
         )
-    return endpoint
+    # Below an endpoint's own path lie listings, counts and what was answered before: they are no
+    # answers of its format, and their usage has been counted already.
+    return replace(endpoint, format=OPAQUE) if call.suffix else endpoint
 
 
 # ---- body

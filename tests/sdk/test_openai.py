@@ -276,6 +276,13 @@ def test_a_response_is_kept_until_it_is_deleted(client: openai.OpenAI) -> None:
         client.responses.retrieve(made.id)
 
 
+def test_the_input_of_a_response_is_listed(client: openai.OpenAI) -> None:
+    made = client.responses.create(model="fake", input="Hello")
+    items = client.responses.input_items.list(made.id, limit=5)
+
+    assert ["message"] == [item.type for item in items]
+
+
 def test_a_streamed_response_follows_its_grammar(client: openai.OpenAI, stage: Stage) -> None:
     trace = "streamed-response"
     with client.responses.stream(
