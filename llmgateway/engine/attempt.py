@@ -31,7 +31,7 @@ from llmgateway.settings import Settings
 from llmgateway.types.call import Call
 from llmgateway.types.http import RawHeaders
 from llmgateway.types.upstream import Timeouts, UpstreamRequest, UpstreamResponse
-from llmgateway.types.usage import NO_USAGE
+from llmgateway.types.usage import NO_USAGE, Usage
 
 _MAX_ERROR_BYTES = 2**20
 _SHORT_BODY = 2**20
@@ -120,7 +120,8 @@ async def _read(
         return await _json_answer(target, prepared, response, settings, headers)
     length = response.headers.get("content-length")
     if length is not None and length.isdigit() and int(length) <= _SHORT_BODY:
-        return Outcome(status, headers, body=await read_whole(response, _SHORT_BODY))
+        raw = await read_whole(response, _SHORT_BODY)
+        return Outcome(status, headers, body=raw, usage=_usage_of(raw, kind, prepared))
     return Outcome(status, headers, stream=PlainStream(response))
 
 
@@ -164,6 +165,18 @@ async def _json_answer(
     if not isinstance(body, dict) or not wire.is_answer(body):
         raise UpstreamProtocolError(f"{name} answered with JSON that is no {wire.name} answer.")
     return Outcome(response.status, headers, body=raw, usage=wire.usage(body) or NO_USAGE)
+
+
+def _usage_of(raw: bytes, kind: str, prepared: Prepared) -> Usage:
+    """Read the usage of a body that may be JSON but need not (a transcription)."""
+    if kind != "application/json":
+        return NO_USAGE
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return NO_USAGE
+    found = prepared.endpoint.format.usage(body) if isinstance(body, dict) else None
+    return found or NO_USAGE
 
 
 async def _error_answer(

@@ -29,6 +29,9 @@ class Splitter(Protocol):
 
     def flush(self) -> list[Event]: ...
 
+    @property
+    def rest(self) -> bytes: ...
+
 
 class EventStream:
     """A streamed answer of events.
@@ -134,8 +137,8 @@ class EventStream:
             self._broken = error
         if self._watch.ended_well:
             self._broken = None  # whatever befell the connection after the end is no one's loss
-            if owed := self._watch.owed():
-                yield owed
+            if last := self._splitter.rest + self._watch.owed():
+                yield last
             return
         if self._broken is None and self._watch.error is None:
             self._broken = UpstreamProtocolError(_CUT)
