@@ -303,6 +303,7 @@ class UpstreamError(GatewayError):
         code: str | int | None = None,
         param: str | None = None,
         extra: dict[str, Any] | None = None,
+        names_provider: bool = False,
     ) -> None:
         super().__init__(message, param=param)
         self.status = status
@@ -310,11 +311,13 @@ class UpstreamError(GatewayError):
         self.code = code
         self.provider = provider
         self.extra = extra or {}
+        self.names_provider = names_provider
 
     def to_openai(self, request_id: str | None = None) -> dict[str, Any]:
         """Return OpenAI's shape; the message begins with the provider, as the contract has it."""
         body = super().to_openai(request_id)
-        body["error"]["message"] = f"{self.provider} error: {self.message}"
+        if not self.names_provider:
+            body["error"]["message"] = f"{self.provider} error: {self.message}"
         body["error"] = {**self.extra, **body["error"]}
         body["provider"] = self.provider
         return body

@@ -95,6 +95,8 @@ class Fault:
     extra: JSON = field(default_factory=dict)
     status: int | None = None
     """The HTTP status that it names itself."""
+    names_provider: bool = False
+    """Whether the message says already whose words it holds."""
 
     def to_error(self, provider: str, status: int | None = None) -> UpstreamError:
         """Return it as an exception; where no `status` came with it, with the one it implies."""
@@ -106,6 +108,7 @@ class Fault:
             code=self.code,
             param=self.param,
             extra=self.extra,
+            names_provider=self.names_provider,
         )
 
     def _status_by_word(self) -> int:
@@ -131,7 +134,8 @@ def decode_error(status: int, headers: Headers, body: bytes, provider: str) -> U
 
 def _unreadable(text: str, provider: str) -> Fault:
     """Quote a body that says nothing we know; the words are those of Portkey's contract."""
-    return Fault(f"Invalid response received from {provider}: {_short(text, MAX_QUOTE)}")
+    message = f"Invalid response received from {provider}: {_short(text, MAX_QUOTE)}"
+    return Fault(message, names_provider=True)
 
 
 def find_fault(value: object, wordless: str | None = None) -> Fault | None:
