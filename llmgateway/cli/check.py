@@ -11,6 +11,7 @@ from llmgateway.cli.server_file import (
     Fault,
     FileFaults,
     ServerFile,
+    has_credential,
     parse_server_file,
     read_text,
 )
@@ -60,7 +61,8 @@ def _server_file(file: ServerFile, registry: Registry) -> Iterator[str]:
     yield f"access: {_access(file)}"
     for name, stored in file.settings.providers.items():
         host = f", host {spell(origin_of(stored.base_url))}" if stored.base_url else ""
-        yield f"provider {name}: {_kept(file, name)}{host}{_plain_text(stored.base_url)}"
+        kept = "key" if has_credential(name, file.settings, registry) else "no key"
+        yield f"provider {name}: {kept} stored{host}{_plain_text(stored.base_url)}"
     if file.plan is not None:
         yield "requests without a config go to:"
         yield from draw(file.plan)
@@ -76,11 +78,6 @@ def _access(file: ServerFile) -> str:
         return admit(file.settings, file.server.host).access
     except RefusedToStart as refusal:
         return f"`serve` would refuse to start. {refusal}"
-
-
-def _kept(file: ServerFile, name: str) -> str:
-    stored = file.settings.providers[name]
-    return "key stored" if stored.api_key is not None else "no key stored"
 
 
 def _plain_text(base_url: str | None) -> str:

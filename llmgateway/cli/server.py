@@ -104,7 +104,8 @@ class StandaloneServer(uvicorn.Server):
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             plan = self._plan
-            for line in welcome(self._gateway.settings, plan.host, port, demo=plan.demo):
+            settings, registry = self._gateway.settings, self._gateway.registry
+            for line in welcome(settings, registry, plan.host, port, demo=plan.demo):
                 print(line)
             sys.stdout.flush()
 

@@ -23,7 +23,15 @@ from llmgateway.errors import InvalidConfig, InvalidRequest
 from llmgateway.providers import Provider, Registry
 from llmgateway.settings import Limits, ProviderSettings, Settings, resolve_environment
 
-__all__ = ["Fault", "FileFaults", "ServerFile", "ServerSection", "parse_server_file", "read_text"]
+__all__ = [
+    "Fault",
+    "FileFaults",
+    "ServerFile",
+    "ServerSection",
+    "has_credential",
+    "parse_server_file",
+    "read_text",
+]
 
 KeyPath = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -110,6 +118,14 @@ def parse_server_file(
             name, [Fault(line_of(path, lines), _dotted(path), words) for path, words in faults]
         )
     return ServerFile(settings, server, plan)
+
+
+def has_credential(name: str, settings: Settings, registry: Registry) -> bool:
+    """Tell whether the settings hold a provider's key, or another secret of its kind."""
+    stored = settings.providers[name]
+    row = registry.get(name)
+    secrets = {option.name for option in row.options if option.secret} if row else set()
+    return stored.api_key is not None or not secrets.isdisjoint(stored.options)
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llmgateway.cli.demo import Example, examples
+from llmgateway.cli.server_file import has_credential
+from llmgateway.providers import Registry
 from llmgateway.settings import Settings
 
-__all__ = ["base_url", "welcome"]
+__all__ = ["LAST_LINE", "base_url", "welcome"]
+
+LAST_LINE = "Ctrl+C stops it."
+"""What the message ends with, for those who wait for it."""
 
 _ALL_ADDRESSES = ("", "0.0.0.0", "::")
 _ACCESS = {
@@ -30,13 +35,15 @@ def base_url(host: str, port: int) -> str:
     return f"http://{name}:{port}"
 
 
-def welcome(settings: Settings, host: str, port: int, *, demo: bool = False) -> Iterator[str]:
+def welcome(
+    settings: Settings, registry: Registry, host: str, port: int, *, demo: bool = False
+) -> Iterator[str]:
     """Yield the lines of the start-up message."""
     url = base_url(host, port)
     everywhere = "  (and every other address of this machine)" if host in _ALL_ADDRESSES else ""
     yield f"llmgateway serves {url}/v1{everywhere}"
     yield f"access: {_ACCESS[settings.access]}"
-    stored = [name for name, its in settings.providers.items() if its.api_key is not None]
+    stored = [name for name in settings.providers if has_credential(name, settings, registry)]
     if stored:
         yield f"stored provider keys: {', '.join(stored)}"
     elif not demo:
@@ -50,20 +57,20 @@ def welcome(settings: Settings, host: str, port: int, *, demo: bool = False) -> 
     if demo:
         yield "demo mode: the provider `fake` answers; other providers work with your own keys"
     yield ""
-    shown = examples(url, with_key=with_key) if demo else _examples(settings, url)
+    shown = examples(url, with_key=with_key) if demo else _examples(settings, stored, url)
     for example in shown:
         yield f"# {example.title}"
         yield example.code
         yield ""
+    yield LAST_LINE
 
 
-def _examples(settings: Settings, url: str) -> Iterator[Example]:
+def _examples(settings: Settings, stored: Sequence[str], url: str) -> Iterator[Example]:
     """Yield how to call a server with real providers; MODEL and the keys are the reader's."""
     variable = "LLMGATEWAY_KEY" if settings.access == "keys" else "PROVIDER_KEY"
     named = settings.default_provider or next(iter(settings.providers), "openai")
     chosen = settings.default_provider is not None or settings.config is not None
-    stored = named in settings.providers and settings.providers[named].api_key is not None
-    needs_key = settings.access != "local" or not stored
+    needs_key = settings.access != "local" or named not in stored
     headers = ["-H 'content-type: application/json'"]
     arguments = [f'base_url="{url}/v1"', 'api_key="any"']
     if needs_key:
