@@ -130,7 +130,8 @@ def chosen_tool(tools: Any, choice: Any, after_user: bool) -> JSON | None:
 
     Takes the chat form of tools and choices, and the flat one of the Responses API.
     """
-    offered = [t for t in tools or () if isinstance(t, dict) and t.get("type") == "function"]
+    given = tools if isinstance(tools, list) else ()
+    offered = [t for t in given if isinstance(t, dict) and t.get("type") == "function"]
     if not offered or choice == "none":
         return None
     if isinstance(choice, dict):

@@ -21,6 +21,8 @@ __all__ = ["EmbeddedServer", "RunningServer", "expect_cuts", "serve_in_loop", "s
 _CUT = "ASGI callable returned without completing response."
 _CANCELLED = "Exception in ASGI application\n"
 _START_WITHIN_S = 30.0
+_TCP = 6
+"""IPPROTO_TCP; importing `socket` is the transport's alone."""
 
 
 def expect_cuts() -> None:
@@ -82,7 +84,10 @@ class EmbeddedServer(uvicorn.Server):
 
     def bind(self) -> RunningServer:
         """Take the port now, so that it is known before the server runs."""
-        self._socket = self.config.bind_socket()
+        bound = self.config.bind_socket()
+        # uvicorn leaves the protocol at 0, for which asyncio does not turn off Nagle's algorithm:
+        # every second write of a kept connection would wait 40 ms for the other side.
+        self._socket = type(bound)(bound.family, bound.type, _TCP, fileno=bound.detach())
         return RunningServer(self._socket.getsockname()[1])
 
     async def run_bound(self) -> None:
