@@ -1,17 +1,20 @@
 """What a wire format is: how to read usage, content and ends without translating anything.
 
-Pure functions and small state machines; no I/O, no clock. Codecs and doors join here when the
-first translated provider does.
+And what a codec and a door are: translators between one format and the hub (see `hub`), which is
+Chat Completions with a few named extensions. Pure functions and small state machines; no I/O, no
+clock.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from llmgateway.errors import GatewayError, UpstreamError
 from llmgateway.types import JSON
+from llmgateway.types.capabilities import UNKNOWN, Capabilities
 from llmgateway.types.http import Headers
 from llmgateway.types.usage import Usage
 
@@ -126,4 +129,123 @@ class Format(Protocol):
 
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         """Return the event that tells of an error within a stream already begun."""
+        ...
+
+
+# ---- translation
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a codec or an answering door may know; built by the engine for one target."""
+
+    model: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The provider's options, without the secret ones."""
+    capabilities: Capabilities = UNKNOWN
+    compliance: bool = True
+    """Portkey's `strict_open_ai_compliance` of the answer."""
+    api_version: str | None = None
+    """The version header that the caller's format has."""
+    now: int = 0
+    """Seconds since the epoch, for `created` fields."""
+    new_id: Callable[[str], str] = lambda prefix: prefix
+    """`new_id("chatcmpl-")` makes an id with that prefix."""
+    request: JSON = field(default_factory=dict)
+    """The request in hub form; answers need it (stop sequences, tools, stream options)."""
+    door_request: JSON = field(default_factory=dict)
+    """The request as the caller wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A request as a provider takes it."""
+
+    body: JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beyond the row's own, by lower-case name: betas that a feature needs."""
+    operation: str = ""
+    """Which of several paths of the endpoint it is for (`embedContent`, `batchEmbedContents`)."""
+    dropped: tuple[str, ...] = ()
+    """Parameters of the hub that found no place; the engine refuses, passes or reports them."""
+    adjusted: tuple[str, ...] = ()
+    """Parameters that were clamped or said in other words with a loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A caller's request in hub form."""
+
+    body: JSON
+    stream: bool = False
+    dropped: tuple[str, ...] = ()
+    """What of the caller's format the hub cannot say."""
+    adjusted: tuple[str, ...] = ()
+
+
+class StreamDecoder(Protocol):
+    """Turns one provider stream into hub chunks; fresh for each stream."""
+
+    def feed(self, event: Event) -> list[JSON]:
+        """Take the next event. Unknown types give nothing; an error event is the `Watch`'s to see,
+        which the engine asks first."""
+        ...
+
+    def close(self) -> list[JSON]:
+        """Return what a good end still owes (a finish, usage)."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Turns hub chunks into one caller's stream; fresh for each stream."""
+
+    def feed(self, chunk: JSON) -> bytes:
+        """Return the events that the next chunk becomes, framed; may be empty."""
+        ...
+
+    def close(self) -> bytes:
+        """Return what ends the stream well."""
+        ...
+
+
+class Codec(Protocol):
+    """The provider's side of a translation: hub → wire → hub. Stateless; safe to share."""
+
+    def encode_request(self, body: JSON, ctx: Context) -> Encoded:
+        """Write a hub request as the provider takes it; raises `InvalidRequest` with `param`."""
+        ...
+
+    def decode_response(self, body: JSON, ctx: Context) -> JSON:
+        """Read a whole answer into the hub's form."""
+        ...
+
+    def decode_stream(self, ctx: Context) -> StreamDecoder:
+        """Begin to read a streamed answer."""
+        ...
+
+
+class Door(Protocol):
+    """The caller's side of a translation: wire → hub → wire. Stateless; safe to share."""
+
+    @property
+    def format(self) -> Format: ...
+
+    @property
+    def hub(self) -> str:
+        """The endpoint that serves it where a provider does not speak its format: `chat`, …"""
+        ...
+
+    def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
+        """Read a caller's request; `params` are those of the path (`model`, `operation`).
+
+        Raises `InvalidRequest` with `param` for what no provider behind the hub could serve.
+        """
+        ...
+
+    def encode_response(self, body: JSON, ctx: Context) -> JSON:
+        """Write a hub answer as the caller expects it."""
+        ...
+
+    def encode_stream(self, ctx: Context) -> StreamEncoder:
+        """Begin to write a streamed answer."""
         ...
