@@ -21,7 +21,9 @@ Upstream = tuple[str, str, int]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Limits(_Model):
@@ -66,7 +68,9 @@ class Limits(_Model):
 class ProviderSettings(BaseModel):
     """A provider's stored credential and options; unknown keys are its options."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
     api_key: SecretStr | None = None
     base_url: str | None = None
@@ -162,7 +166,8 @@ def parse_origin(origin: str) -> Upstream:
     """Split `scheme://host[:port]`; raises `ValueError` for anything more or less than that."""
     match = _ORIGIN.fullmatch(origin)
     if match is None:
-        raise ValueError(f"{origin!r} is not an origin such as http://10.0.0.5:11434")
+        # Not quoted: a URL in its place may hold a password.
+        raise ValueError("an entry must be an origin such as http://10.0.0.5:11434, no more")
     scheme, host, port = match[1], match[2].strip("[]").lower(), match[3]
     return scheme, host, int(port) if port else _DEFAULT_PORTS[scheme]
 

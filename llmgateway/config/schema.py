@@ -132,6 +132,7 @@ class _Shape(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
+        defer_build=True,
         alias_generator=AliasGenerator(validation_alias=_spellings),
     )
 

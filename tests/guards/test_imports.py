@@ -26,7 +26,15 @@ NOT_AT_IMPORT = {
 
 MAX_HIDDEN_IMPORTS = 12
 
-HIDDEN_IMPORTS: dict[str, str] = {}
+HIDDEN_IMPORTS: dict[str, str] = {
+    "llmgateway/gateway.py:llmgateway.transport.httpx_transport": (
+        "httpcore takes long to import, and a host may bring a transport of its own"
+    ),
+    "llmgateway/config/patterns.py:re2": "optional, and wanted only by configs with a $regex",
+    "llmgateway/cli/serve.py:llmgateway.cli.server": (
+        "uvicorn is optional; its absence is told in the command's own words"
+    ),
+}
 """By `file:module`: why the import waits. Only an optional or a heavy dependency may."""
 
 
