@@ -4,19 +4,21 @@ Everything not named here is as https://platform.openai.com/docs/api-reference/c
 members of a body are left where they are.
 
 Requests
-    messages[].content          text, or parts: `text`, `image_url` (http or data URL), `input_audio`,
-                                `file` {file_data | file_url | file_id, filename, mime_type}, `refusal`
-    messages[].cache_control    also on a part and on a tool: {"type": "ephemeral", "ttl"?: "5m" | "1h"}
+    messages[].content          text, or parts: `text`, `image_url` (http or data URL),
+                                `input_audio`, `refusal`, and `file`
+                                {file_data | file_url | file_id, filename, mime_type}
+    messages[].cache_control    also on a part and on a tool:
+                                {"type": "ephemeral", "ttl"?: "5m" | "1h"}
     messages[].content_blocks   on an assistant turn: ordered blocks, see below; the truth where
                                 `content` says the same
-    messages[].extra_content    {"content_blocks": [...]}: the blocks that `content` cannot carry, as
-                                the chat door gave them to a client of strict compliance
+    messages[].extra_content    {"content_blocks": [...]}: the blocks that `content` cannot carry,
+                                as the chat door gave them to a client of strict compliance
     tool_calls[].extra_content  {"thought_signature": "…"}
     role `tool`                 `content` may be parts (text, image_url, file); `is_error` is a bool
     tools[]                     {"type": "function", …} as usual; a neutral built-in tool
                                 {"type": "web_search" | "code_execution" | "mcp", "options": {…}};
                                 a provider's own {"type": "native", "native": {…}}, passed as it is
-    thinking                    {"type": "enabled" | "disabled" | "adaptive", "budget_tokens"?: int};
+    thinking                    {"type": "enabled" | "disabled" | "adaptive", "budget_tokens"?};
                                 `reasoning_effort` says the same in OpenAI's word; `thinking` wins
     top_k                       as in most other APIs
 
@@ -38,9 +40,10 @@ Blocks
     A text stands in `content` as well; where both are there, the blocks are the truth.
 
 Chunks
-    choices[].delta.content_blocks      [{"index": n, …}]: the first entry of an index has the block's
-                                        `type`; texts of later ones are to be appended (`text`,
-                                        `thinking`, `signature`, `data`), other members are whole.
+    choices[].delta.content_blocks      [{"index": n, …}]: the first entry of an index has the
+                                        block's `type`; texts of later ones are to be appended
+                                        (`text`, `thinking`, `signature`, `data`), other members
+                                        are whole.
                                         Clients that merge deltas by index end up with the blocks.
     choices[].delta.content             carries text too, so that plain clients need no blocks
     choices[].delta.reasoning_content   carries thinking too

@@ -6,15 +6,17 @@ Rows live in the other modules of this package; nothing outside it compares a pr
 from __future__ import annotations
 
 import re
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from llmgateway.codecs.base import Format, Framing
+from llmgateway.codecs.base import Codec, Format, Framing
 from llmgateway.errors import InvalidRequest
 from llmgateway.providers.tweaks import Tweak
 from llmgateway.signing import Auth, Bearer
 from llmgateway.types import JSON
+from llmgateway.types.capabilities import UNKNOWN, Capabilities
 
 Options = Mapping[str, str]
 
@@ -62,6 +64,8 @@ class Place:
     """What follows the endpoint's own path: `/file-1/content`; empty for most."""
     body: JSON | None = None
     """The caller's JSON with the config's overrides, before any tweak."""
+    operation: str = ""
+    """Which of several paths of the endpoint a codec wants (`Encoded.operation`)."""
     custom_host: bool = False
     """Whether the base URL is not the row's own, so that options that form it count for nothing."""
 
@@ -74,12 +78,27 @@ class Endpoint:
     """Joined to the base URL; the call's suffix is appended to a string, a callable places it."""
     format: Format
     framing: Framing = Framing.SSE
+    codec: Codec | None = None
+    """None: the provider speaks the format itself, and the caller's bytes can pass."""
 
     def path_for(self, place: Place) -> str:
         """Return the path below the base URL."""
         if callable(self.path):
             return self.path(place)
         return self.path + place.suffix
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of the models whose names match a pattern."""
+
+    pattern: str
+    """A regular expression that must match the whole name; the first of a row that does counts."""
+    capabilities: Capabilities
+    seen: str
+    """When the facts were read: `2026-11`."""
+    docs: str
+    """Where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +123,21 @@ class Provider:
     """Whether a stream may be asked for usage with `stream_options`; False: refused or needless."""
     request_id_header: str | None = None
     """The header in which the provider takes the caller's own id of a request."""
+    models: tuple[ModelFacts, ...] = ()
+    """What its models can do, by name."""
+    default_capabilities: Capabilities = UNKNOWN
+    """Of a model that no pattern knows."""
     proxy_path: Callable[[Place], str] | None = None
     """Where a proxied path goes, if not simply below the base URL."""
     note: str = ""
     """What its users should know beyond the reference: a retired service, a moved address."""
+
+    def capabilities_for(self, model: str | None) -> Capabilities:
+        """Return what a model can do."""
+        for facts in self.models:
+            if re.fullmatch(facts.pattern, model or ""):
+                return facts.capabilities
+        return self.default_capabilities
 
     def base_url_for(self, options: Options) -> str | None:
         """Return the base URL without a trailing slash, or None if the row has none.
