@@ -83,8 +83,13 @@ def upstream_headers(
 
 
 def forwarded(headers: Headers, asked: tuple[str, ...]) -> RawHeaders:
-    """Return what goes on of a caller's head: the usual fields and those asked for."""
-    wanted = {*PASSED_UP, *(name.strip().lower().encode("latin-1", "replace") for name in asked)}
+    """Return what goes on of a caller's head: the usual fields and those asked for.
+
+    An underscore in `asked` also means a dash: Portkey's Python SDK lists the keyword that a
+    header was given as (`X_Tenant`), and sends it as `X-Tenant` (portkey-ai 2.3).
+    """
+    names = [name.strip().lower().encode("latin-1", "replace") for name in asked]
+    wanted = {*PASSED_UP, *names, *(name.replace(b"_", b"-") for name in names)}
     dropped = NEVER_UP | _named_in_connection(headers)
     return tuple(
         (name, value)
