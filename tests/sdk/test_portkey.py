@@ -223,13 +223,17 @@ def test_a_custom_host_is_called_with_the_callers_own_key(
     assert "/own/v1/chat/completions" == sent.path
 
 
-def test_a_custom_host_elsewhere_never_gets_the_stored_key(make: Make, stage: Stage) -> None:
-    config = {"provider": "openai", "custom_host": "http://127.0.0.2:9/v1"}
-    client = make(config={"strategy": {"mode": "single"}, "targets": [config]})
-    with pytest.raises(vendored.APIStatusError):
-        client.chat.completions.create(messages=HELLO, model="m")
+@pytest.mark.parametrize("own_key", [None, "sk-mine"])
+def test_a_custom_host_elsewhere_never_gets_the_stored_key(
+    make: Make, stage: Stage, provider: tuple[Any, str], own_key: str | None
+) -> None:
+    """In place of a key that is not given, the SDK sends the word OPENAI_API_KEY."""
+    elsewhere = provider[1].replace("127.0.0.1", "localhost") + "/v1"
+    client = make(provider="openai", Authorization=own_key, config={"custom_host": elsewhere})
+    client.chat.completions.create(messages=HELLO, model="m")
+    (sent,) = stage.fake.requests
 
-    assert not stage.fake.requests
+    assert f"Bearer {own_key or 'OPENAI_API_KEY'}" == sent.headers.get("authorization")
 
 
 @pytest.mark.parametrize("listed", ["X_Tenant", "x-tenant"])
