@@ -1,0 +1,74 @@
+"""Hosts that are ASGI apps under uvicorn, all on one event loop in a thread."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, ClassVar, Literal, TypeVar
+
+from llmgateway import Gateway
+from llmgateway_asgi.app import Message, Receive, Scope, Send
+from llmgateway_asgi.front import ASGIApp
+from tests.http.clients.base import Host
+from tests.http.loops import LoopThread
+from tests.http.servers import AppServer
+
+T = TypeVar("T")
+
+
+@cache
+def serving_thread() -> LoopThread:
+    """Return the thread that all these hosts share."""
+    return LoopThread("served")
+
+
+class ASGIHost(Host):
+    """A gateway in some ASGI app."""
+
+    http: ClassVar[Literal["httptools", "h11"]] = "httptools"
+    """The HTTP implementation that uvicorn uses."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.served = self.app(gateway)
+        self._thread = serving_thread()
+        self._server = AppServer(_Counted(self), self._thread, self.http)
+        self.port = self._server.port
+
+    @abstractmethod
+    def app(self, gateway: Gateway) -> ASGIApp:
+        """Return the app that has the gateway at `prefix`."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop of the server."""
+        return self._thread.run(coroutine)
+
+    def begin_stop(self) -> None:
+        """Tell uvicorn to stop."""
+        self._server.begin_stop()
+
+    def stop(self) -> None:
+        """Wait for uvicorn and close the gateway, in case the app has no lifespan."""
+        self._server.stop()
+        self.run(self.gateway.aclose())
+
+    @property
+    def alive(self) -> bool:
+        """Whether uvicorn and its loop run."""
+        return self._server.alive
+
+
+class _Counted:
+    """Counts what of request bodies an app asks for."""
+
+    def __init__(self, host: ASGIHost) -> None:
+        self._host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted() -> Message:
+            message = await receive()
+            self._host.taken += len(message.get("body", b""))
+            return message
+
+        await self._host.served(scope, counted if scope["type"] == "http" else receive, send)
