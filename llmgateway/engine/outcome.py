@@ -78,8 +78,7 @@ class Reply:
     """Upstream tries over all targets."""
     repeated: bool = False
     """Whether the engine itself retried or fell back, so that a client need not."""
-    failed: bool = False
-    error: str | int | None = None
-    """The error's code, if it failed."""
+    error: GatewayError | None = None
+    """What the body tells of, if the call failed."""
     dropped: tuple[str, ...] = field(default=())
     adjusted: tuple[str, ...] = field(default=())

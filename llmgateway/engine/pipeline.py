@@ -15,12 +15,13 @@ from llmgateway.engine.attempt import attempt
 from llmgateway.engine.outcome import Outcome, Reply
 from llmgateway.engine.plan import Plan, Target
 from llmgateway.engine.prepare import Prepared, prepare
-from llmgateway.engine.recorder import Draft
+from llmgateway.engine.recorder import Draft, name_of
 from llmgateway.engine.retry import Waits, is_retriable, next_wait
 from llmgateway.engine.routing import Walk, walk
 from llmgateway.engine.streaming import StreamBody
 from llmgateway.engine.world import World
 from llmgateway.errors import (
+    ClientDisconnected,
     ConnectionLost,
     GatewayError,
     PermissionDenied,
@@ -95,7 +96,9 @@ class Engine:
         steps: Walk[Tried] = walk(plan.config.root, facts, self.world.random)
         leaf: Leaf = next(steps)
         while True:
-            tried = await self.try_target(call, plan, plan.targets[leaf.path], draft)
+            target = plan.targets[leaf.path]
+            draft.target, draft.provider = target.path, target.provider.name
+            tried = await self.try_target(call, plan, target, draft)
             progress.tries += tried.tries
             progress.targets += 1
             try:
@@ -135,26 +138,36 @@ class Engine:
         return Tried(outcome.status, outcome, target, prepared, tries, count)
 
     async def _send(self, call: Call, target: Target, prepared: Prepared, draft: Draft) -> Outcome:
-        started = self.world.monotonic()
-        outcome = await attempt(call, target, prepared, self.settings, self.world)
-        draft.attempts.append(self._attempt_record(target, outcome, started))
+        outcome = await self._attempt(call, target, prepared, draft)
         error = outcome.error
         if isinstance(error, ConnectionLost) and error.reused and outcome.repeatable:
             # R16: a pooled connection that died before any byte of an answer proves nothing about
             # the provider; the request is sent once more, which is no retry.
-            started = self.world.monotonic()
+            outcome = await self._attempt(call, target, prepared, draft, resent=True)
+        return outcome
+
+    async def _attempt(
+        self, call: Call, target: Target, prepared: Prepared, draft: Draft, *, resent: bool = False
+    ) -> Outcome:
+        """Try once and note it in the draft, also where the client's leaving ends it."""
+        started = self.world.monotonic()
+        outcome = Outcome.failed(ClientDisconnected(""))
+        try:
             outcome = await attempt(call, target, prepared, self.settings, self.world)
-            resent = self._attempt_record(target, outcome, started)
-            draft.attempts.append(replace(resent, resent=True))
+        except GatewayError as error:
+            outcome = Outcome.failed(error)
+            raise
+        finally:
+            record = self._attempt_record(target, outcome, started)
+            draft.attempts.append(replace(record, resent=resent))
         return outcome
 
     def _attempt_record(self, target: Target, outcome: Outcome, started: float) -> AttemptRecord:
-        code = outcome.error.code if outcome.error is not None else None
         return AttemptRecord(
             target=target.path,
             provider=target.provider.name,
             status=outcome.status,
-            error=None if outcome.error is None else str(code),
+            error=None if outcome.error is None else name_of(outcome.error),
             duration_ms=(self.world.monotonic() - started) * 1000,
         )
 
@@ -182,8 +195,7 @@ class Engine:
             retry_count=tried.retry_count,
             tries=progress.tries,
             repeated=progress.tries > 1 or progress.targets > 1,
-            failed=error is not None,
-            error=None if error is None else error.code,
+            error=error,
             dropped=prepared.dropped if prepared else (),
             adjusted=prepared.adjusted if prepared else (),
         )
@@ -204,8 +216,6 @@ def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[byte
 
 
 def _describe(draft: Draft, tried: Tried) -> None:
-    draft.target = tried.target.path
-    draft.provider = tried.target.provider.name
     draft.usage = tried.outcome.usage
     draft.stream = tried.outcome.stream is not None
     if tried.prepared is not None:

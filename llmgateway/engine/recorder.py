@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgateway.engine.world import World
+from llmgateway.errors import GatewayError
 from llmgateway.stores import Records
 from llmgateway.types.record import AttemptRecord, Record
 from llmgateway.types.usage import NO_USAGE, Usage
@@ -65,6 +66,11 @@ class Recorder:
                 logger.exception("The log store refused %d records.", len(batch))
 
 
+def name_of(error: GatewayError) -> str:
+    """Return what records call an error: its code, or its type where a provider gave no code."""
+    return str(error.code or error.type or "upstream_error")
+
+
 class Draft:
     """What is known of a request so far. `finish` turns it into its one record."""
 
@@ -79,7 +85,6 @@ class Draft:
         "attempts",
         "dropped",
         "endpoint",
-        "error",
         "first_byte_ms",
         "metadata",
         "method",
@@ -117,8 +122,6 @@ class Draft:
         self.metadata: Mapping[str, Any] = {}
         self.dropped: tuple[str, ...] = ()
         self.adjusted: tuple[str, ...] = ()
-        self.error: str | None = None
-        """The code of what went wrong, if a stream broke after its status was sent."""
 
     @property
     def started(self) -> float:
@@ -135,12 +138,11 @@ class Draft:
         if self.first_byte_ms is None:
             self.first_byte_ms = self._elapsed_ms()
 
-    def finish(self, status: int, error: str | int | None = None) -> None:
+    def finish(self, status: int, error: GatewayError | None = None) -> None:
         """Write the record. Every later call does nothing: the first end is the true one."""
         if self._finished:
             return
         self._finished = True
-        code = error if error is not None else self.error
         self._recorder.take(
             Record(
                 id=self._record_id,
@@ -151,7 +153,7 @@ class Draft:
                 path=self.path,
                 endpoint=self.endpoint,
                 status=status,
-                error=None if code is None else str(code),
+                error=None if error is None else name_of(error),
                 principal=self.principal,
                 workspace=self.workspace,
                 target=self.target,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from llmgateway.config import Config, Leaf
+from llmgateway.config import DEFAULT_CONFIG, Config, Leaf
 from llmgateway.engine.plan import Plan, StoredCredential, Target
 from llmgateway.errors import InvalidConfig, InvalidRequest
 from llmgateway.providers import PLANNED, Provider, Registry
@@ -17,9 +17,13 @@ from llmgateway.settings import ProviderSettings, Settings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_SETTINGS = ProviderSettings()
-_NO_PROVIDER = (
-    "Either x-portkey-config or x-portkey-provider header is required; a model written "
-    "@provider/model names one too, and so does the setting default_provider."
+_ELSEWHERE = (
+    "A model written @provider/model names one too, and so does the setting default_provider."
+)
+_NO_PROVIDER = f"Either x-portkey-config or x-portkey-provider header is required. {_ELSEWHERE}"
+_CONFIG_WITHOUT_PROVIDER = (
+    "Either x-portkey-provider needs to be passed. Or the x-portkey-config header should have a "
+    f"valid config with provider details in it. {_ELSEWHERE}"
 )
 
 
@@ -72,7 +76,7 @@ def _resolve_root(
     (leaf,) = config.leaves()
     name = provider or settings.default_provider
     if name is None:
-        raise InvalidRequest(_NO_PROVIDER)
+        raise InvalidRequest(_NO_PROVIDER if config is DEFAULT_CONFIG else _CONFIG_WITHOUT_PROVIDER)
     row = find(name, registry)
     known = {option.name for option in row.options}
     own = {key: value for key, value in options.items() if key in known}

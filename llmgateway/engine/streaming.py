@@ -240,7 +240,7 @@ class StreamBody:
             return
         self._ended = True
         self._draft.usage = self._stream.usage
-        self._draft.finish(status, error.code if error is not None else None)
+        self._draft.finish(status, error)
         try:
             await self._stream.aclose()
         finally:

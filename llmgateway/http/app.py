@@ -74,7 +74,7 @@ class App:
             bug = InternalError("The gateway failed; its log says why. Report it with this id.")
             return self._refuse(bug, ours, draft)
         except BaseException:
-            draft.finish(ClientDisconnected.status, ClientDisconnected.code)
+            draft.finish(ClientDisconnected.status, ClientDisconnected(""))
             raise
         return _response(reply, ours, draft.trace_id)
 
@@ -134,7 +134,7 @@ class App:
 
     def _refuse(self, error: GatewayError, ours: GatewayHeaders, draft: Draft) -> HTTPResponse:
         """Answer an error that was met before any target was tried."""
-        draft.finish(error.status, error.code)
+        draft.finish(error.status, error)
         fields = {"trace-id": draft.trace_id, "gateway-exception": "true"}
         headers = (
             _JSON,
@@ -173,7 +173,7 @@ def _response(reply: Reply, ours: GatewayHeaders, trace_id: str) -> HTTPResponse
     headers = [*reply.headers, _NO_STORE, *encode_fields(ours.family, fields)]
     if not any(name == b"x-request-id" for name, _ in reply.headers):
         headers.append((b"x-request-id", trace_id.encode("ascii")))
-    if reply.failed and reply.repeated:
+    if reply.error is not None and reply.repeated:
         # SDKs retry by themselves; what was retried here must not be multiplied there.
         headers.append((b"x-should-retry", b"false"))
     if isinstance(reply.body, StreamBody):

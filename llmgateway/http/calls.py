@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmgateway.engine.authorize import Identity
+from llmgateway.engine.resolve import find
 from llmgateway.errors import InvalidRequest
 from llmgateway.http.bodies import Payload
 from llmgateway.http.headers import GatewayHeaders
 from llmgateway.http.routes import Body, Matched
-from llmgateway.providers import Registry
+from llmgateway.providers import PLANNED, Registry
 from llmgateway.types.call import Call
 from llmgateway.types.http import Headers, HTTPRequest
 
@@ -38,6 +39,8 @@ class Reader:
         if body is None and matched.route.body is Body.JSON and request.method == "POST":
             raise InvalidRequest("This path needs a body: send one JSON object.")
         provider = ours.get("provider")
+        if provider is not None and provider not in PLANNED:
+            find(provider, self.registry)  # the contract judges it before the other headers
         model = body.get("model") if body else None
         if model is not None:
             model = _checked_model(model)
