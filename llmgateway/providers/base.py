@@ -6,7 +6,6 @@ Rows live in the other modules of this package; nothing outside it compares a pr
 from __future__ import annotations
 
 import re
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
