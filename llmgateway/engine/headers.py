@@ -39,8 +39,9 @@ NEVER_DOWN = frozenset({
     b"set-cookie", b"strict-transport-security", b"alt-svc", b"server", b"connection",
     b"keep-alive", b"proxy-authenticate", b"trailer", b"transfer-encoding", b"upgrade",
     b"content-length", b"content-encoding", b"www-authenticate",
+    b"cache-control", b"x-should-retry", b"x-accel-buffering", b"x-accel-redirect", b"x-sendfile",
 })  # fmt: skip
-"""What no list can make go to a client."""
+"""What no list can make go to a client; some of it the gateway or its host says itself."""
 
 _RATE_LIMITS = (b"x-ratelimit-", b"ratelimit-", b"anthropic-ratelimit-")
 _USER_AGENT = (b"user-agent", b"llmgateway")
@@ -119,5 +120,7 @@ def client_headers(headers: Headers, exposed: tuple[str, ...]) -> RawHeaders:
     return tuple(
         (name, value)
         for name, value in headers
-        if name in PASSED_DOWN or name in extra or name.startswith(_RATE_LIMITS)
+        if name in PASSED_DOWN
+        or name.startswith(_RATE_LIMITS)
+        or (name in extra and not name.startswith(OUR_FAMILIES))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import struct
 import threading
@@ -424,7 +425,7 @@ def chat_request(
     named = {name.lower() for name, _ in given}
     ours = [("content-type", "application/json")] if "content-type" not in named else []
     if config is not None:
-        text = config if isinstance(config, str) else orjson.dumps(config).decode()
+        text = config if isinstance(config, str) else json.dumps(config)
         ours.append(("x-portkey-config", text))
     elif not any(name.endswith(("-provider", "-config")) for name in named):
         ours.append(("x-portkey-provider", "fake"))

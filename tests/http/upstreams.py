@@ -188,8 +188,8 @@ def head(status: int = 200, **fields: str) -> bytes:
 def answer(body: Any, status: int = 200, **fields: str) -> bytes:
     """Return a whole answer; what is not bytes goes as JSON."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    fields.setdefault("content_type", "application/json")
-    return head(status, content_length=str(len(raw)), **fields) + raw
+    own = {"content-type": "application/json", "content-length": str(len(raw))}
+    return head(status, **{**own, **{k.replace("_", "-"): v for k, v in fields.items()}}) + raw
 
 
 def chunk(data: bytes) -> bytes:
@@ -262,5 +262,6 @@ class FakeUpstream:
 
     def close(self) -> None:
         """Stop everything."""
+        self.begin_test()
         self._server.stop()
         self.thread.close()
