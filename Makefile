@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE_TESTS := tests/sdk/node
 
-.PHONY: help run test check clean
+.PHONY: help run test check docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run     start a demo gateway on port $(PORT) (PORT=... changes it)"
 	@echo "make test    run the tests (ARGS=... goes to pytest)"
 	@echo "make check   formatting, lint, types and the import floors"
+	@echo "make docs    write the generated parts of the docs anew"
 	@echo "make clean   remove the virtual environment"
 
 run: $(VENV)/.ready-run
@@ -28,6 +29,10 @@ check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready-dev
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m llmgateway.providers.docs docs/providers.md
 
 clean:
 	rm -rf $(VENV)
