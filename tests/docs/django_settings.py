@@ -1,0 +1,3 @@
+"""The least that Django needs to make an ASGI application."""
+
+SECRET_KEY = "not-secret: no request is ever signed with it"
