@@ -26,6 +26,7 @@ KEY_PREFIX = "lgw_"
 KEY_HEADERS = ("x-llmgateway-api-key", "x-portkey-api-key", "x-api-key")
 """Where a client key may stand besides `Authorization`."""
 
+_KEY_FIELDS = frozenset(name.encode() for name in ("authorization", *KEY_HEADERS))
 _MAX_TOKEN = 4096
 
 _REFUSAL = (
@@ -57,6 +58,9 @@ class Authorizer:
 
         Raises `InvalidAPIKey` where the caller is not known and must be.
         """
+        sent = [name for name, _ in request.headers if name in _KEY_FIELDS]
+        if len(sent) > len(set(sent)):
+            raise InvalidAPIKey(_REFUSAL)  # which of two keys counts is for nobody to guess
         authorization = bearer_token(request.headers.get("authorization"))
         others = [request.headers.get(name) for name in KEY_HEADERS]
         tokens = [token for token in (authorization, *others) if token]
@@ -65,11 +69,9 @@ class Authorizer:
         if principal is None and matched:
             principal = next(iter(matched.values()))
         if principal is None:
-            principal = await self._ask_host(request)
-            if principal is not None and not principal.brings_provider_key:
-                provider_key = None  # it may be the host's own token: not for providers' eyes
-        if principal is None:
-            principal = self._unidentified()
+            principal = await self._ask_host(request) or self._unidentified()
+        if principal.kind is CallerKind.HOST and not principal.brings_provider_key:
+            provider_key = None  # it may be the host's own token: not for providers' eyes
         if not provider_key or provider_key in matched or provider_key.startswith(KEY_PREFIX):
             return Identity(principal, None)
         return Identity(principal, SecretStr(provider_key))

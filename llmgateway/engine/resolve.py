@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from llmgateway.config import DEFAULT_CONFIG, Config, Leaf
+from llmgateway.engine.authorize import KEY_PREFIX
 from llmgateway.engine.plan import Plan, StoredCredential, Target
 from llmgateway.errors import InvalidConfig, InvalidRequest
 from llmgateway.providers import PLANNED, Provider, Registry
-from llmgateway.settings import ProviderSettings, Settings
+from llmgateway.settings import ProviderSettings, Settings, client_key_digest
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_SETTINGS = ProviderSettings()
@@ -119,6 +120,8 @@ def _target(
     public = {key: value for key, value in stored.options.items() if key not in secrets}
     options = {**defaults, **public, **given}
     row.check_options(options)
+    own_key = leaf.api_key.get_secret_value() if leaf.api_key else None
+    _refuse_keys_of_ours([own_key, *(given[key] for key in secrets & given.keys())], settings)
     hosted = custom_host or leaf.policy.custom_host is not None
     missing = [o.name for o in row.options if o.required and o.name not in options]
     base_url = None
@@ -135,10 +138,22 @@ def _target(
         base_url=base_url.rstrip("/") if base_url else None,
         is_moved=stored.base_url is not None,
         options=options,
-        api_key=leaf.api_key.get_secret_value() if leaf.api_key else None,
+        api_key=own_key,
         has_own_secret=any(key in secrets for key in given),
         stored=_stored(row, stored, {**defaults, **stored.options}, secrets),
     )
+
+
+def _refuse_keys_of_ours(keys: Iterable[str | None], settings: Settings) -> None:
+    """Refuse a config that would hand a key of this gateway to a provider."""
+    digests = {digest.get_secret_value() for digest in settings.client_keys.values()}
+    for key in keys:
+        if key and (key.startswith(KEY_PREFIX) or client_key_digest(key) in digests):
+            raise InvalidRequest(
+                "`api_key` is a key of this gateway; put the provider's own key there, or leave it "
+                "out to use the stored one.",
+                param="api_key",
+            )
 
 
 def _stored(

@@ -31,10 +31,8 @@ def check_host(headers: Headers, settings: Settings) -> None:
 
 def _name_of(host: str) -> str:
     """Return the host of a Host field in lower case, without its port."""
-    host = host.strip().lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    name, _, port = host.strip().lower().rpartition(":")
+    return name if name and port.isdigit() else host.strip().lower()
 
 
 def _origin_host(origin: str) -> str:

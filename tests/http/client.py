@@ -22,7 +22,7 @@ from tests.http.clients.base import Host
 from tests.http.loops import SOON_S
 from tests.http.upstreams import FakeUpstream
 
-Fields = Mapping[str, str | None] | Sequence[tuple[str, str]]
+Fields = Mapping[str, str | None] | Sequence[tuple[str, str | None]]
 
 FORBIDDEN = {"set-cookie", "server", "alt-svc", "strict-transport-security"}
 """What no answer may have."""
@@ -419,15 +419,15 @@ def chat_body(model: str = "fake", **more: Any) -> JSON:
 
 def chat_request(
     model: str, config: Any, headers: Fields, more: JSON
-) -> tuple[str, str, list[tuple[str, str]], bytes]:
+) -> tuple[str, str, Fields, bytes]:
     """Return method, path, headers and body of a chat request."""
     given = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
     named = {name.lower() for name, _ in given}
+    ours: list[tuple[str, str | None]]
     ours = [("content-type", "application/json")] if "content-type" not in named else []
     if config is not None:
         text = config if isinstance(config, str) else json.dumps(config)
         ours.append(("x-portkey-config", text))
     elif not any(name.endswith(("-provider", "-config")) for name in named):
         ours.append(("x-portkey-provider", "fake"))
-    kept = [(name, value) for name, value in given if value is not None]
-    return "POST", "/v1/chat/completions", [*ours, *kept], encode(chat_body(model, **more))
+    return "POST", "/v1/chat/completions", [*ours, *given], encode(chat_body(model, **more))
