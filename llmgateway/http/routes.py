@@ -113,12 +113,15 @@ PROXY_ROUTE = Route(
     base="/v1", body=Body.ANY,
 )  # fmt: skip
 
+# Named one by one: ids of fine-tuned models (`ft:gpt-4o:acme::id`) have colons too.
+_GEMINI_VERBS = "(?:streamG|g)enerateContent|countTokens|embedContent|batchEmbedContents"
+
 PLANNED: tuple[tuple[str, str], ...] = (
     (r"/v1/messages(/.*)?", "Anthropic's Messages API"),
     (r"/v1/realtime", "The realtime API"),
     (r"/v1/prompts(/.*)?", "The API of saved prompts"),
     (r"/v1/batches/[^/]+/output", "The output of a batch as rows"),
-    (r"/v1beta/.*|/v1/models/.+:[A-Za-z]+", "Gemini's API"),
+    (rf"/v1beta/.*|/v1/models/.+:(?:{_GEMINI_VERBS})", "Gemini's API"),
 )
 """Paths that a later version serves; until then they are not found, and say so."""
 

@@ -178,14 +178,14 @@ async def _read_request(reader: asyncio.StreamReader, peer: Peer) -> None:
         peer.request += await reader.readexactly(int(peer.header("content-length") or 0))
 
 
-def head(status: int = 200, **fields: str) -> bytes:
+def head(status: int = 200, /, **fields: str) -> bytes:
     """Return a response head that ends the connection with the answer."""
     named = {"connection": "close", **{k.replace("_", "-"): v for k, v in fields.items()}}
     lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
     return f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode("latin-1")
 
 
-def answer(body: Any, status: int = 200, **fields: str) -> bytes:
+def answer(body: Any, status: int = 200, /, **fields: str) -> bytes:
     """Return a whole answer; what is not bytes goes as JSON."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     own = {"content-type": "application/json", "content-length": str(len(raw))}
