@@ -71,8 +71,11 @@ class GatewayApp:
         start = {"type": "http.response.start", "status": response.status}
         body = response.body
         if isinstance(body, bytes):
-            length = (b"content-length", str(len(body)).encode("ascii"))
-            await send({**start, "headers": [*response.headers, length]})
+            headers = list(response.headers)
+            # A 204 may not state a length, and the length of no body is not the one of a GET's.
+            if response.status != 204 and (body or not head_only):
+                headers.append((b"content-length", str(len(body)).encode("ascii")))
+            await send({**start, "headers": headers})
             client.answered = True
             await send({"type": "http.response.body", "body": b"" if head_only else body})
             return

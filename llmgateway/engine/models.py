@@ -11,6 +11,7 @@ from llmgateway.engine.compile import Compiler
 from llmgateway.engine.outcome import Reply
 from llmgateway.engine.pipeline import Engine, Tried
 from llmgateway.engine.recorder import Draft
+from llmgateway.errors import InvalidRequest
 from llmgateway.types.call import Call
 
 _PATIENCE_S = 10.0
@@ -51,7 +52,10 @@ async def list_models(engine: Engine, call: Call, compiler: Compiler, draft: Dra
 async def _ask(
     engine: Engine, call: Call, compiler: Compiler, draft: Draft, name: str
 ) -> list[dict[str, Any]]:
-    plan = compiler.plan(None, name, (), False)
+    try:
+        plan = compiler.plan(None, name, (), False)
+    except InvalidRequest:
+        return []  # its settings lack what a call needs
     (target,) = plan.targets.values()
     try:
         async with asyncio.timeout(_PATIENCE_S):
