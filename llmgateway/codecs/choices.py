@@ -85,7 +85,7 @@ class ChoicesWatch:
         if fault is not None:
             self.error = self.error or fault.to_error(self._provider)
             return EventKind.ERROR
-        usage = _usage_object(chunk)
+        usage = usage_object(chunk)
         if isinstance(usage, dict):
             self.usage = read_usage(usage) or self.usage
         choices = [choice for choice in _list(chunk.get("choices")) if isinstance(choice, dict)]
@@ -133,7 +133,7 @@ def _choice_fault(chunk: JSON) -> Fault | None:
     return None
 
 
-def _usage_object(chunk: JSON) -> Any:
+def usage_object(chunk: JSON) -> Any:
     """Return the usage; Groq also sends it beside its request id (seen 2025-11)."""
     beside = chunk.get("x_groq")
     return chunk.get("usage") or (beside.get("usage") if isinstance(beside, dict) else None)

@@ -1,4 +1,4 @@
-"""Chat completions. Source: https://platform.openai.com/docs/api-reference/chat."""
+"""The format of chat completions."""
 
 from llmgateway.codecs.choices import ChoicesWatch
 from llmgateway.codecs.openai import OpenAIFormat, has_list

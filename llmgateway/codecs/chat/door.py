@@ -1,0 +1,111 @@
+"""The door of chat completions: what the hub has beyond OpenAI's own shape is put in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from llmgateway.codecs.base import Context, Decoded, StreamEncoder
+from llmgateway.codecs.chat.format import CHAT
+from llmgateway.codecs.chat.kept import kept_entries, restored
+from llmgateway.codecs.chat.usage import any_usage, chat_usage
+from llmgateway.codecs.chat.writer import ChatWriter
+from llmgateway.codecs.hub import text_of_blocks
+from llmgateway.codecs.openai import OpenAIFormat
+from llmgateway.types import JSON
+from llmgateway.types.http import Headers
+
+OPENAI_CHOICE: Final = ("index", "message", "delta", "finish_reason", "logprobs")
+"""The members of a choice that OpenAI knows."""
+
+
+class ChatDoor:
+    """Callers of `/v1/chat/completions` whose target is translated; implements `Door`."""
+
+    format: OpenAIFormat = CHAT
+    hub: str = "chat"
+
+    def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
+        """Give the assistant's earlier turns their blocks back; all else is the hub's already."""
+        messages = body.get("messages")
+        if isinstance(messages, list):
+            body = {**body, "messages": [_with_blocks(message) for message in messages]}
+        return Decoded(body, stream=body.get("stream") is True)
+
+    def encode_response(self, body: JSON, ctx: Context) -> JSON:
+        """Write a hub answer as OpenAI has it."""
+        answer: JSON = {
+            "id": body.get("id") or ctx.new_id("chatcmpl-"),
+            "object": "chat.completion",
+            "created": body.get("created") or ctx.now,
+            "model": body.get("model") or ctx.model,
+        }
+        answer |= {key: value for key, value in body.items() if key not in answer}
+        answer["choices"] = [
+            _choice(choice, number, ctx) for number, choice in enumerate(body.get("choices") or [])
+        ]
+        usage = any_usage(answer.pop("usage", None))
+        if usage is not None:
+            answer["usage"] = chat_usage(usage)
+        return answer
+
+    def encode_stream(self, ctx: Context) -> StreamEncoder:
+        """Begin to write a stream of chunks."""
+        return ChatWriter(ctx)
+
+
+CHAT_DOOR = ChatDoor()
+
+
+def _with_blocks(message: Any) -> Any:
+    if not isinstance(message, dict) or message.get("role") != "assistant":
+        return message
+    blocks = restored(message)
+    if not blocks:
+        return message
+    turn = {**message, "content_blocks": blocks}
+    if isinstance(message.get("content"), list) and "content_blocks" not in message:
+        return turn  # its parts may carry cache marks
+    if text := text_of_blocks(blocks):
+        turn["content"] = text
+    return turn
+
+
+def _choice(choice: JSON, number: int, ctx: Context) -> JSON:
+    message = choice.get("message") or {}
+    shaped: JSON = {"index": number, "logprobs": None, **choice}
+    if ctx.compliance:
+        shaped = {key: value for key, value in shaped.items() if key in OPENAI_CHOICE}
+    shaped["message"] = _message(message, ctx)
+    calls = message.get("tool_calls")
+    shaped["finish_reason"] = choice.get("finish_reason") or ("tool_calls" if calls else "stop")
+    return shaped
+
+
+def _message(message: JSON, ctx: Context) -> JSON:
+    shaped: JSON = {"role": "assistant", "content": None, "refusal": None, **message}
+    blocks = shaped.pop("content_blocks", None) or []
+    if calls := shaped.pop("tool_calls", None):
+        shaped["tool_calls"] = [
+            {key: value for key, value in call.items() if key != "index"} for call in calls
+        ]
+    notes = openai_annotations(shaped.pop("annotations", None), ctx)
+    if notes:
+        shaped["annotations"] = notes
+    if not ctx.compliance:
+        return {**shaped, "content_blocks": blocks} if blocks else shaped
+    if kept := kept_entries(blocks):
+        shaped["extra_content"] = {**(shaped.get("extra_content") or {}), "content_blocks": kept}
+    return shaped
+
+
+def openai_annotations(notes: object, ctx: Context) -> list[Any]:
+    """Return the annotations that this caller may see."""
+    if not isinstance(notes, list):
+        return []
+    if not ctx.compliance:
+        return notes
+    return [note for note in notes if isinstance(note, dict) and note.get("type") in _OPENAI_NOTES]
+
+
+_OPENAI_NOTES: Final = ("url_citation",)

@@ -1,0 +1,109 @@
+"""Carries an answer's blocks through clients that keep `content` and `extra_content` alone.
+
+A kept entry is a block without the text that `content` has already: it says in `at` how many
+characters of `content` precede it, and, if it is a text, in `length` how many are its own. So a
+text has one owner, and a mask on `content` misses none. Entries have a dense `index` of their own,
+since clients gather the lists of deltas by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from llmgateway.codecs.hub import Block, texts_of
+from llmgateway.types import JSON
+
+_TYPE_OF_MEMBER: Final = {"thinking": "thinking", "signature": "thinking", "text": "text"}
+
+
+def kept_entries(blocks: list[Block]) -> list[JSON]:
+    """Return what `content` cannot carry of these blocks; empty if it carries them all.
+
+    Thinking without a signature is left out: no provider takes it back.
+    """
+    kept: list[JSON] = []
+    at, after_text = 0, False
+    for block in blocks:
+        entry = {key: value for key, value in block.items() if key not in ("index", "text")}
+        is_text = block.get("type") == "text"
+        length = text_length(block) if is_text else 0
+        if is_text:
+            entry["length"] = length
+        # A plain text is worth an entry only where nothing else parts it from the one before.
+        is_plain = entry.keys() <= _PLAIN.get(str(block.get("type")), _NOTHING)
+        if not is_plain or (is_text and after_text and length):
+            kept.append({"index": len(kept), **entry, "at": at})
+        at, after_text = at + length, is_text
+    return kept
+
+
+_NOTHING: Final = frozenset[str]()
+_PLAIN: Final = {
+    "text": frozenset({"type", "length"}),
+    "thinking": frozenset({"type", "thinking"}),
+}
+"""By type: the members of a block that needs no keeping."""
+
+
+def text_length(block: Block) -> int:
+    """Return how much of `content` is this text block's."""
+    text = block.get("text", "")
+    return len(text) if isinstance(text, str) else int(block.get("length", 0))
+
+
+def restored(message: JSON) -> list[Block]:
+    """Return the blocks that an assistant turn of a client's history carries; may be none.
+
+    They come as `content_blocks`, whole or gathered from deltas, or as kept entries.
+    """
+    own = _entries(message.get("content_blocks"))
+    if own:
+        return [_block(entry) for entry in own]
+    extra = message.get("extra_content")
+    kept = _entries(extra.get("content_blocks")) if isinstance(extra, dict) else []
+    if any(isinstance(entry.get("text"), str) for entry in kept):
+        return [_block(entry) for entry in kept]
+    if not kept:
+        return []
+    return list(_woven("".join(texts_of(message.get("content"))), kept))
+
+
+def _entries(value: object) -> list[JSON]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _block(entry: JSON) -> Block:
+    """Return a block as the hub has it; an entry gathered from deltas holds it in `delta`."""
+    delta = entry.get("delta")
+    block: dict[str, Any] = {key: value for key, value in entry.items() if key not in _PLACES}
+    if isinstance(delta, dict):
+        block |= delta
+    if not isinstance(block.get("type"), str):
+        found = (kind for member, kind in _TYPE_OF_MEMBER.items() if member in block)
+        block["type"] = next(found, "redacted_thinking")
+    return block
+
+
+_PLACES: Final = frozenset({"index", "at", "length", "delta"})
+
+
+def _woven(content: str, kept: list[JSON]) -> Iterator[Block]:
+    """Put kept entries back among the text; where that was changed, they stay in order."""
+    done = 0
+    for entry in kept:
+        at = min(max(_number(entry.get("at"), done), done), len(content))
+        if at > done:
+            yield {"type": "text", "text": content[done:at]}
+        done = at
+        if entry.get("type") == "text":
+            done = min(at + max(_number(entry.get("length"), 0), 0), len(content))
+            yield {**_block(entry), "text": content[at:done]}
+        else:
+            yield _block(entry)
+    if done < len(content):
+        yield {"type": "text", "text": content[done:]}
+
+
+def _number(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default

@@ -1,0 +1,138 @@
+"""Writes a hub request as OpenAI-format providers take it: without the hub's own extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from llmgateway.codecs.base import Context, Encoded
+from llmgateway.codecs.chat.turns import Turns
+from llmgateway.types import JSON
+from llmgateway.types.capabilities import SAMPLING, Reasoning
+
+_LEVELS: Final = ((2048, "low"), (8192, "medium"), (32768, "high"))
+"""The most tokens of a thinking budget that each effort stands for."""
+_FLAT_LOCATION: Final = ("country", "region", "city", "timezone")
+
+
+@dataclass(slots=True)
+class Losses:
+    """What found no place, in order, each once."""
+
+    dropped: dict[str, None] = field(default_factory=dict)
+    adjusted: dict[str, None] = field(default_factory=dict)
+
+    def drop(self, name: str) -> None:
+        """Note a parameter that is left out."""
+        self.dropped[name] = None
+
+    def adjust(self, name: str) -> None:
+        """Note a parameter that is said in other words."""
+        self.adjusted[name] = None
+
+
+def encode_request(body: JSON, ctx: Context, turns: Turns) -> Encoded:
+    """Write a request; what it cannot say is named in the answer."""
+    losses = Losses()
+    request = {key: value for key, value in body.items() if key not in _OWN}
+    if ctx.model:
+        request["model"] = ctx.model
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        request["messages"] = turns.written(messages, losses)
+    _write_tools(request, losses)
+    _write_reasoning(request, body, ctx, losses)
+    _write_sampling(request, body, ctx, losses)
+    if "max_tokens" in request:
+        # The older name; newer models refuse it, and the rows of others rename it back.
+        limit = request.pop("max_tokens")
+        request.setdefault("max_completion_tokens", limit)
+    if request.get("stream") is not True:
+        request.pop("stream_options", None)
+    return Encoded(request, dropped=tuple(losses.dropped), adjusted=tuple(losses.adjusted))
+
+
+_OWN: Final = frozenset({"thinking", "top_k", "cache_control", "extra_content"})
+
+
+def _write_tools(request: JSON, losses: Losses) -> None:
+    tools = request.get("tools")
+    if not isinstance(tools, list):
+        return
+    kept = []
+    for tool in tools:
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if kind == "web_search":
+            _write_search(request, tool.get("options") or {}, losses)
+        elif kind in _UNSAYABLE:
+            losses.drop(f"tools.{kind}")
+        elif isinstance(tool, dict):
+            kept.append({key: value for key, value in tool.items() if key != "cache_control"})
+        else:
+            kept.append(tool)
+    request["tools"] = kept
+    if not kept:
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            request.pop(name, None)
+
+
+_UNSAYABLE: Final = frozenset({"code_execution", "mcp", "native"})
+
+
+def _write_search(request: JSON, options: Mapping[str, Any], losses: Losses) -> None:
+    """Say in `web_search_options` that the model shall search.
+
+    Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-web_search_options
+    """
+    said: JSON = {}
+    for name, value in options.items():
+        if name == "user_location" and isinstance(value, dict):
+            place = {key: value[key] for key in _FLAT_LOCATION if value.get(key)}
+            said[name] = {"type": "approximate", "approximate": value.get("approximate") or place}
+        elif name == "search_context_size":
+            said[name] = value
+        else:
+            losses.drop(f"tools.web_search.{name}")
+    request["web_search_options"] = said
+
+
+def _write_reasoning(request: JSON, body: JSON, ctx: Context, losses: Losses) -> None:
+    """Say `thinking` as an effort, which wins over `reasoning_effort` as in the hub."""
+    thinking = body.get("thinking")
+    if not isinstance(thinking, dict):
+        return
+    capabilities = ctx.capabilities
+    effort = _effort(thinking, request.get("reasoning_effort"), capabilities.efforts)
+    takes_effort = Reasoning.EFFORT in capabilities.reasoning
+    if effort is not None and (not takes_effort or effort not in capabilities.efforts):
+        request.pop("reasoning_effort", None)
+        losses.drop("thinking")
+    elif effort is not None:
+        request["reasoning_effort"] = effort
+        if "budget_tokens" in thinking:
+            losses.adjust("thinking.budget_tokens")
+
+
+def _effort(thinking: JSON, said: object, efforts: tuple[str, ...]) -> str | None:
+    """Return the effort that `thinking` stands for; None where the model's own is meant."""
+    if thinking.get("type") == "disabled":
+        return "none"
+    if isinstance(said, str) or thinking.get("type") == "adaptive":
+        return said if isinstance(said, str) else None
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int):
+        return "medium"
+    for limit, effort in _LEVELS:
+        if budget <= limit and effort in efforts:
+            return effort
+    return efforts[-1] if efforts else "high"
+
+
+def _write_sampling(request: JSON, body: JSON, ctx: Context, losses: Losses) -> None:
+    for name in sorted(SAMPLING):
+        if body.get(name) is None:
+            continue
+        if name == "top_k" or name not in ctx.capabilities.sampling:
+            request.pop(name, None)
+            losses.drop(name)
