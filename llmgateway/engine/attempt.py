@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import orjson
@@ -14,7 +15,7 @@ from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.plan import Target
 from llmgateway.engine.prepare import Prepared
 from llmgateway.engine.retry import retry_after
-from llmgateway.engine.streaming import EventStream, PlainStream
+from llmgateway.engine.streaming import SHORT_BODY, EventStream, PlainStream
 from llmgateway.engine.world import World
 from llmgateway.errors import (
     AttemptTimedOut,
@@ -34,8 +35,6 @@ from llmgateway.types.upstream import Timeouts, UpstreamRequest, UpstreamRespons
 from llmgateway.types.usage import NO_USAGE, Usage
 
 _MAX_ERROR_BYTES = 2**20
-_SHORT_BODY = 2**20
-"""A body of a declared length up to this is read whole, so that a cut one is an outcome."""
 
 
 async def attempt(
@@ -118,11 +117,14 @@ async def _read(
         return Outcome(status, headers, stream=stream)
     if prepared.endpoint.format.is_json:
         return await _json_answer(target, prepared, response, settings, headers)
+    read_usage = _usage_reader(call, prepared, kind)
     length = response.headers.get("content-length")
-    if length is not None and length.isdigit() and int(length) <= _SHORT_BODY:
-        raw = await read_whole(response, _SHORT_BODY)
-        return Outcome(status, headers, body=raw, usage=_usage_of(raw, kind, prepared))
-    return Outcome(status, headers, stream=PlainStream(response))
+    if length is not None and length.isdigit() and int(length) <= SHORT_BODY:
+        # Read whole, so that a cut one is an outcome.
+        raw = await read_whole(response, SHORT_BODY)
+        usage = NO_USAGE if read_usage is None else read_usage(raw)
+        return Outcome(status, headers, body=raw, usage=usage)
+    return Outcome(status, headers, stream=PlainStream(response, read_usage))
 
 
 def _event_stream(
@@ -167,10 +169,17 @@ async def _json_answer(
     return Outcome(response.status, headers, body=raw, usage=wire.usage(body) or NO_USAGE)
 
 
-def _usage_of(raw: bytes, kind: str, prepared: Prepared) -> Usage:
-    """Read the usage of a body that may be JSON but need not (a transcription)."""
-    if kind != "application/json":
-        return NO_USAGE
+def _usage_reader(call: Call, prepared: Prepared, kind: str) -> Callable[[bytes], Usage] | None:
+    """Return what reads the usage of a body that may count some and need not: a transcription.
+
+    What is only fetched (a batch, a response of the past) was counted when it was made.
+    """
+    if kind != "application/json" or call.method != "POST":
+        return None
+    return lambda raw: _usage_of(raw, prepared)
+
+
+def _usage_of(raw: bytes, prepared: Prepared) -> Usage:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -18,7 +18,7 @@ from llmgateway.engine.prepare import Prepared, prepare
 from llmgateway.engine.recorder import Draft, name_of
 from llmgateway.engine.retry import Waits, is_retriable, next_wait
 from llmgateway.engine.routing import Walk, walk
-from llmgateway.engine.streaming import StreamBody
+from llmgateway.engine.streaming import EventStream, StreamBody
 from llmgateway.engine.world import World
 from llmgateway.errors import (
     ClientDisconnected,
@@ -217,7 +217,7 @@ def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[byte
 
 def _describe(draft: Draft, tried: Tried) -> None:
     draft.usage = tried.outcome.usage
-    draft.stream = tried.outcome.stream is not None
+    draft.stream = isinstance(tried.outcome.stream, EventStream)
     if tried.prepared is not None:
         draft.model = tried.prepared.model
         draft.dropped = tried.prepared.dropped

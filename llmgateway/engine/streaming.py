@@ -21,6 +21,9 @@ from llmgateway.settings import Limits
 from llmgateway.types.upstream import UpstreamResponse
 from llmgateway.types.usage import NO_USAGE, Usage
 
+SHORT_BODY = 2**20
+"""A body up to this size may be held whole: to see that it is, or to read its usage."""
+
 
 class Splitter(Protocol):
     """Cuts a body into events."""
@@ -171,13 +174,18 @@ class EventStream:
 
 
 class PlainStream:
-    """A streamed answer whose bytes nobody reads: audio, files, whatever a proxy fetches."""
+    """A streamed answer that passes as it comes: audio, files, whatever a proxy fetches.
 
-    def __init__(self, response: UpstreamResponse) -> None:
+    `read_usage` is given the whole of a short one at its end.
+    """
+
+    def __init__(
+        self, response: UpstreamResponse, read_usage: Callable[[bytes], Usage] | None = None
+    ) -> None:
         self._response = response
+        self._read_usage = read_usage
         self._broken: GatewayError | None = None
-
-    usage = NO_USAGE
+        self.usage = NO_USAGE
 
     @property
     def error(self) -> GatewayError | None:
@@ -186,12 +194,19 @@ class PlainStream:
 
     async def relay(self) -> AsyncGenerator[bytes]:
         """Yield the body; raises `StreamAborted` where it was cut."""
+        kept = bytearray()
+        is_short = self._read_usage is not None
         try:
             async for chunk in self._response.chunks():
+                is_short = is_short and len(kept) + len(chunk) <= SHORT_BODY
+                if is_short:
+                    kept += chunk
                 yield chunk
         except TransportError as error:
             self._broken = error
             raise StreamAborted from error
+        if self._read_usage is not None and is_short:
+            self.usage = self._read_usage(bytes(kept))
 
     async def aclose(self) -> None:
         """Close the upstream."""

@@ -276,6 +276,14 @@ def test_a_response_is_kept_until_it_is_deleted(client: openai.OpenAI) -> None:
         client.responses.retrieve(made.id)
 
 
+def test_what_is_only_fetched_counts_no_usage(client: openai.OpenAI, stage: Stage) -> None:
+    made = client.responses.create(model="fake", input="Hello")
+    fetched = client.responses.retrieve(made.id, extra_headers={"x-llmgateway-trace-id": "fetched"})
+
+    assert fetched.usage is not None and 0 < fetched.usage.total_tokens
+    assert 0 == stage.records.of("fetched").usage.total
+
+
 def test_the_input_of_a_response_is_listed(client: openai.OpenAI) -> None:
     made = client.responses.create(model="fake", input="Hello")
     items = client.responses.input_items.list(made.id, limit=5)
