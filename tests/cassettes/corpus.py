@@ -35,8 +35,11 @@ ROWS = {
 GENERIC = "openai"
 """Whoever has no row and speaks OpenAI's format is called as this one with a custom host."""
 
-CHAT_APIS = {"chat_completions", "openai_chat"}
-"""The recorder's names of the one format in which a provider without a row can be called."""
+GENERIC_APIS = {"chat_completions": "chat", "openai_chat": "chat", "responses": "responses"}
+"""The recorder's names of the formats in which it can be called, and our endpoints."""
+
+OTHER_FORMATS = {"anthropic", "bedrock", "cohere", "deepgram", "gemini", "vertex"}
+"""Providers with formats of their own, whose rows translate; here they count as without a row."""
 
 LATER_APIS = {"messages", "realtime_ws"}
 """Formats whose doors come in later versions, also at providers that have a row."""
@@ -102,8 +105,17 @@ class Exchange:
         asked = f"?{urlencode(query, doseq=True)}" if query else ""
         if self.endpoint == "proxy":
             return f"/v1/proxy{url.path}{asked}"
-        (path,) = (path for path, name in ENDPOINTS.items() if name == self.endpoint)
-        return f"/v1{path}{self.suffix}{asked}"
+        return f"/v1{self.openai_path}{self.suffix}{asked}"
+
+    @property
+    def openai_path(self) -> str:
+        """OpenAI's own path of the endpoint; `proxy` has none."""
+        return next(path for path, name in ENDPOINTS.items() if name == self.endpoint)
+
+    @property
+    def is_at_generic_path(self) -> bool:
+        """Whether it is called at OpenAI's path, for want of a row that knows the provider's."""
+        return self.is_hosted and self.endpoint != "proxy"
 
     @property
     def method(self) -> str:
@@ -200,12 +212,14 @@ def exchanges() -> tuple[Exchange, ...]:
 
 def _exchange(case: Any) -> Exchange | None:
     path = urlsplit(case.request["url"]).path
-    row = builtin().get(_row_name(case.provider, path))
     api = _api(case.id)
-    if api in LATER_APIS or (row is None and api not in CHAT_APIS):
+    if api in LATER_APIS:
         return None
-    if row is None:
-        return Exchange(case, builtin()[GENERIC], "chat", "", is_hosted=True)
+    row = builtin().get(_row_name(case.provider, path))
+    if row is None or case.provider in OTHER_FORMATS:
+        if api not in GENERIC_APIS:
+            return None
+        return Exchange(case, builtin()[GENERIC], GENERIC_APIS[api], "", is_hosted=True)
     tail = _TAIL.fullmatch(path)
     if tail is not None and ENDPOINTS[tail["path"]] in row.endpoints:
         return Exchange(case, row, ENDPOINTS[tail["path"]], tail["suffix"] or "", is_hosted=False)
