@@ -12,12 +12,18 @@ Requests
     messages[].content_blocks   on an assistant turn: ordered blocks, see below; the truth where
                                 `content` says the same
     messages[].extra_content    {"content_blocks": [...]}: the blocks that `content` cannot carry,
-                                as the chat door gave them to a client of strict compliance
+                                as the chat door gave them to a client of strict compliance; it
+                                makes `content_blocks` of them again (`codecs.chat.kept`), so that
+                                no codec needs to read this
     tool_calls[].extra_content  {"thought_signature": "…"}
     role `tool`                 `content` may be parts (text, image_url, file); `is_error` is a bool
     tools[]                     {"type": "function", …} as usual; a neutral built-in tool
                                 {"type": "web_search" | "code_execution" | "mcp", "options": {…}};
-                                a provider's own {"type": "native", "native": {…}}, passed as it is
+                                a provider's own {"type": "native", "native": {…}}, passed as it is.
+                                Options, where given: web_search {allowed_domains, blocked_domains,
+                                max_uses, search_context_size, user_location {type: "approximate",
+                                city, region, country, timezone}}; mcp {server_label, server_url,
+                                authorization, headers, allowed_tools: [names], require_approval}
     thinking                    {"type": "enabled" | "disabled" | "adaptive", "budget_tokens"?};
                                 `reasoning_effort` says the same in OpenAI's word; `thinking` wins
     top_k                       as in most other APIs
