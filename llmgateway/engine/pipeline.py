@@ -101,10 +101,15 @@ class Engine:
             tried = await self.try_target(call, plan, target, draft)
             progress.tries += tried.tries
             progress.targets += 1
+            if not tried.outcome.repeatable:
+                return tried  # the upload is spent: no other target can get it whole
             try:
                 leaf = steps.send(tried)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]  # the walk returns what it is sent
+            except BaseException:
+                await tried.outcome.discard()
+                raise
             await tried.outcome.discard()
 
     # ---- inner ring

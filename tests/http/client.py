@@ -362,6 +362,10 @@ class Live:
         judge(self._sent, answer)
         return answer
 
+    def half_close(self) -> None:
+        """Send no more, but listen on."""
+        self._connection.sock.shutdown(socket.SHUT_WR)
+
     def vanish(self) -> None:
         """Be gone, whether the answer is whole or not."""
         if self._connection.sock is not None:

@@ -45,9 +45,14 @@ class StayOpen:
     """A step that neither sends nor closes: it waits for the other side to go."""
 
 
+class AtOnce:
+    """A first step that does not wait for the body of the request."""
+
+
 RESET = Reset()
+AT_ONCE = AtOnce()
 STAY_OPEN = StayOpen()
-Step = bytes | Gate | Reset | StayOpen
+Step = bytes | Gate | Reset | StayOpen | AtOnce
 
 
 @dataclass(eq=False)
@@ -100,11 +105,19 @@ class RawUpstream:
         self._scripts.extend(scripts)
         return self
 
-    def peer(self, number: int = 0) -> Peer:
-        """Return a connection, once its request has come."""
+    def answers_at_once(self, data: bytes) -> None:
+        """Answer the next connection once the head of its request has come."""
+        self._scripts.append([AT_ONCE, data])
+
+    def connected(self, number: int = 0) -> Peer:
+        """Return a connection, whether its request has come or not."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.peers) > number, SOON_S)
-        peer = self.peers[number]
+        return self.peers[number]
+
+    def peer(self, number: int = 0) -> Peer:
+        """Return a connection, once its request has come."""
+        peer = self.connected(number)
         assert peer.asked.wait(SOON_S)
         return peer
 
@@ -129,7 +142,9 @@ class RawUpstream:
             self._arrived.notify_all()
         steps = self._scripts.popleft() if self._scripts else [answer({"error": "no script"}, 500)]
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await _read_request(reader, peer)
+            peer.request = await reader.readuntil(b"\r\n\r\n")
+            if AT_ONCE not in steps:
+                await _read_body(reader, peer)
             peer.asked.set()
             watcher = asyncio.ensure_future(_watch(reader, peer))
             try:
@@ -137,6 +152,8 @@ class RawUpstream:
                     await _play(step, writer, peer, watcher)
             finally:
                 watcher.cancel()
+        if not peer.asked.is_set():
+            peer.gone.set()
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
@@ -167,8 +184,7 @@ async def _watch(reader: asyncio.StreamReader, peer: Peer) -> None:
     peer.gone.set()
 
 
-async def _read_request(reader: asyncio.StreamReader, peer: Peer) -> None:
-    peer.request = await reader.readuntil(b"\r\n\r\n")
+async def _read_body(reader: asyncio.StreamReader, peer: Peer) -> None:
     if "chunked" in (peer.header("transfer-encoding") or ""):
         while size := int(await reader.readline(), 16):
             peer.request += await reader.readexactly(size)
