@@ -18,6 +18,7 @@ from llmgateway.engine.retry import retry_after
 from llmgateway.engine.streaming import SHORT_BODY, EventStream, PlainStream
 from llmgateway.engine.world import World
 from llmgateway.errors import (
+    AddressRefused,
     AttemptTimedOut,
     ConnectionLost,
     GatewayError,
@@ -46,7 +47,8 @@ async def attempt(
         response = await _send(call, target, prepared, settings, world)
     except (TransportError, AttemptTimedOut, InvalidRequest) as error:
         silent = isinstance(error, UpstreamUnreachable | ConnectionLost)
-        return Outcome.failed(error, never_sent=silent, repeatable=repeatable)
+        untouched = isinstance(error, UpstreamUnreachable | AddressRefused)
+        return Outcome.failed(error, never_sent=silent, repeatable=repeatable or untouched)
     try:
         outcome = await _read(call, target, prepared, response, settings, world)
     except TransportError as error:

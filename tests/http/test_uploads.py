@@ -116,6 +116,17 @@ def test_an_upload_that_was_not_begun_goes_to_the_next_target(
     assert (200, "fake") == (found.status, found.field("provider"))
 
 
+def test_an_upload_that_found_nobody_goes_to_the_next_target(client: Client) -> None:
+    """Without a connection nothing of the body was read."""
+    nobody = {"provider": "fake", "custom_host": "http://127.0.0.1:1/v1", "retry": {"attempts": 1}}
+    config = {**FALL_BACK, "targets": [nobody, {"provider": "fake"}]}
+    headers = {**TO_FAKE, "x-portkey-provider": "", "x-portkey-config": encode(config).decode()}
+    found = client.request("POST", "/v1/files", headers, upload(40))
+
+    assert (200, 40 * len(PIECE)) == (found.status, found.json()["bytes"])
+    assert 3 == len(client.new_record().attempts)
+
+
 def test_an_early_refusal_ends_an_upload(client: Client, raw: RawUpstream) -> None:
     """The provider answers before it has read all, and goes."""
     config = encode({"provider": "fake", "custom_host": raw.base}).decode()
