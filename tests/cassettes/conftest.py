@@ -49,21 +49,23 @@ class Replayed:
     """The origin of the server."""
     records: AwaitedRecords
 
-    def ask(self, exchange: Exchange, fault: str = "", seed: str = "") -> Answer:
-        """Ask for a recording; `fault` and `seed` say how its bytes are to be cut."""
-        trace = uuid.uuid4().hex
+    def head(self, exchange: Exchange, trace_id: str) -> dict[str, str]:
+        """Return the headers that name a recording, to the gateway and to the server behind it."""
         head = {
-            **exchange.headers,
             CASE: exchange.id,
-            FAULT: fault,
-            SEED: seed,
-            "authorization": f"Bearer {CALLERS_KEY}",
             "x-llmgateway-api-key": CLIENT_KEY,
             "x-llmgateway-provider": exchange.row.name,
-            "x-llmgateway-trace-id": trace,
+            "x-llmgateway-trace-id": trace_id,
         }
         if exchange.is_hosted:
             head["x-llmgateway-custom-host"] = f"{self.upstream}/@{exchange.provider}"
+        return head
+
+    def ask(self, exchange: Exchange, fault: str = "", seed: str = "") -> Answer:
+        """Ask for a recording; `fault` and `seed` say how its bytes are to be cut."""
+        trace = uuid.uuid4().hex
+        head = {**exchange.headers, **self.head(exchange, trace), FAULT: fault, SEED: seed}
+        head["authorization"] = f"Bearer {CALLERS_KEY}"
         pieces, is_cut = [], False
         with self.client.stream(
             exchange.method, exchange.url, content=exchange.body, headers=head

@@ -25,10 +25,10 @@ def seen(keyed: Stage) -> dict[str, Any]:
     """What the SDK saw in all scenarios; Node is started once."""
     node = shutil.which("node")
     if node is None or not (HERE / "node_modules" / "openai").is_dir():
-        missing = "node" if node is None else "its packages: npm install --prefix tests/sdk/node"
+        missing = "the npm package openai (npm install --prefix tests/sdk/node)" if node else "node"
         if os.environ.get("CI"):
-            pytest.fail(f"in CI the npm SDK must be tested, and there is no {missing}")
-        pytest.skip(f"there is no {missing}")
+            pytest.fail(f"the npm SDK must be tested in CI, and {missing} is absent")
+        pytest.skip(f"{missing} is absent")
     keyed.fake.requests.clear()
     run = subprocess.run(
         [node, "scenarios.mjs"],
