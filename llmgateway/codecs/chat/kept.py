@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from llmgateway.codecs.hub import Block, texts_of
+from llmgateway.codecs.hub import Block, merge_blocks, texts_of
 from llmgateway.types import JSON
 
 _TYPE_OF_MEMBER: Final = {"thinking": "thinking", "signature": "thinking", "text": "text"}
@@ -50,6 +50,18 @@ def text_length(block: Block) -> int:
     """Return how much of `content` is this text block's."""
     text = block.get("text", "")
     return len(text) if isinstance(text, str) else int(block.get("length", 0))
+
+
+def gather(blocks: dict[int, Block], entries: Any) -> None:
+    """Merge a chunk's entries, with the length of a text in the place of the text."""
+    for entry in entries or []:
+        text = entry.get("text")
+        if text is None:
+            merge_blocks(blocks, [entry])
+            continue
+        block = blocks.setdefault(entry["index"], {})
+        block["length"] = block.get("length", 0) + len(text)
+        merge_blocks(blocks, [{key: value for key, value in entry.items() if key != "text"}])
 
 
 def restored(message: JSON) -> list[Block]:

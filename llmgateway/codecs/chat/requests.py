@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmgateway.codecs.base import Context, Encoded
+from llmgateway.codecs.chat.losses import Losses
 from llmgateway.codecs.chat.turns import Turns
 from llmgateway.types import JSON
 from llmgateway.types.capabilities import SAMPLING, Reasoning
@@ -14,22 +14,6 @@ from llmgateway.types.capabilities import SAMPLING, Reasoning
 _LEVELS: Final = ((2048, "low"), (8192, "medium"), (32768, "high"))
 """The most tokens of a thinking budget that each effort stands for."""
 _FLAT_LOCATION: Final = ("country", "region", "city", "timezone")
-
-
-@dataclass(slots=True)
-class Losses:
-    """What found no place, in order, each once."""
-
-    dropped: dict[str, None] = field(default_factory=dict)
-    adjusted: dict[str, None] = field(default_factory=dict)
-
-    def drop(self, name: str) -> None:
-        """Note a parameter that is left out."""
-        self.dropped[name] = None
-
-    def adjust(self, name: str) -> None:
-        """Note a parameter that is said in other words."""
-        self.adjusted[name] = None
 
 
 def encode_request(body: JSON, ctx: Context, turns: Turns) -> Encoded:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from llmgateway.codecs.chat.losses import Losses
 from llmgateway.codecs.hub import Block, blocks_of
 from llmgateway.types import JSON
 
@@ -14,14 +15,6 @@ WIRE: Final = "chat"
 """The name under which the hub's opaque blocks belong to this format."""
 _HUB_ONLY: Final = frozenset({"content_blocks", "cache_control", "reasoning_content"})
 _REASONING: Final = ("reasoning_content", "reasoning", "reasoning_details")
-
-
-class Notes(Protocol):
-    """Where losses are noted."""
-
-    def drop(self, name: str) -> None: ...
-
-    def adjust(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +26,7 @@ class Turns:
     keeps_extra_content: bool = False
     """Whether `extra_content` of calls and messages is taken back."""
 
-    def written(self, messages: list[Any], notes: Notes) -> list[Any]:
+    def written(self, messages: list[Any], losses: Losses) -> list[Any]:
         """Return the messages as these providers take them."""
         turns: list[Any] = []
         pictures: list[JSON] = []
@@ -42,24 +35,24 @@ class Turns:
                 turns.append(message)
                 continue
             if message.get("role") == "tool":
-                turns.append(_tool_turn(message, pictures, notes))
+                turns.append(_tool_turn(message, pictures, losses))
                 continue
             _hand_over(pictures, turns)
-            turns.append(self._turn(message, notes))
+            turns.append(self._turn(message, losses))
         _hand_over(pictures, turns)
         return turns
 
-    def _turn(self, message: JSON, notes: Notes) -> JSON:
+    def _turn(self, message: JSON, losses: Losses) -> JSON:
         if message.get("role") == "assistant":
-            return self._assistant(message, notes)
+            return self._assistant(message, losses)
         turn = {key: value for key, value in message.items() if key not in _HUB_ONLY}
         turn.pop("extra_content", None)
         if isinstance(message.get("content"), list):
-            turn["content"] = [_part(part, notes) for part in message["content"]]
+            turn["content"] = [_part(part, losses) for part in message["content"]]
             turn["content"] = [part for part in turn["content"] if part is not None]
         return turn
 
-    def _assistant(self, message: JSON, notes: Notes) -> JSON:
+    def _assistant(self, message: JSON, losses: Losses) -> JSON:
         turn = {
             key: value
             for key, value in message.items()
@@ -68,7 +61,7 @@ class Turns:
             and (key != "extra_content" or self.keeps_extra_content)
         }
         blocks = blocks_of(message)
-        self._write_reasoning(turn, message, blocks, notes)
+        self._write_reasoning(turn, message, blocks, losses)
         content = _assistant_content(message, blocks)
         calls = message.get("tool_calls")
         if isinstance(calls, list) and calls:
@@ -81,7 +74,7 @@ class Turns:
         return turn
 
     def _write_reasoning(
-        self, turn: JSON, message: JSON, blocks: list[Block], notes: Notes
+        self, turn: JSON, message: JSON, blocks: list[Block], losses: Losses
     ) -> None:
         details = [
             detail
@@ -97,7 +90,7 @@ class Turns:
         if self.reasoning_member is not None and text:
             turn[self.reasoning_member] = text
         elif not details and any(block.keys() & _SEALED for block in thoughts):
-            notes.adjust("messages.thinking")
+            losses.adjust("messages.thinking")
 
     def _call(self, call: Any) -> Any:
         if not isinstance(call, dict):
@@ -142,7 +135,7 @@ def _assistant_content(message: JSON, blocks: list[Block]) -> Any:
     return "".join(part["text"] for part in parts) or None
 
 
-def _part(part: Any, notes: Notes) -> Any:
+def _part(part: Any, losses: Losses) -> Any:
     """Return a part as OpenAI has it, or None for what it has no place for."""
     if not isinstance(part, dict):
         return part
@@ -151,11 +144,11 @@ def _part(part: Any, notes: Notes) -> Any:
         picture = kept["image_url"]
         kept["image_url"] = {key: picture[key] for key in ("url", "detail") if key in picture}
     if kept.get("type") == "file" and isinstance(kept.get("file"), dict):
-        return _file_part(kept["file"], notes)
+        return _file_part(kept["file"], losses)
     return kept
 
 
-def _file_part(file: JSON, notes: Notes) -> JSON | None:
+def _file_part(file: JSON, losses: Losses) -> JSON | None:
     """Return a file as OpenAI has it: a data URL or an id; a text file becomes a text.
 
     Source: https://platform.openai.com/docs/guides/pdf-files
@@ -164,7 +157,7 @@ def _file_part(file: JSON, notes: Notes) -> JSON | None:
     if file.get("file_id"):
         return {"type": "file", "file": {"file_id": file["file_id"]}}
     if not isinstance(data, str):
-        notes.drop("messages.content.file.file_url")
+        losses.drop("messages.content.file.file_url")
         return None
     if data.startswith("data:"):
         kind = data[5:].partition(";")[0].partition(",")[0] or kind
@@ -188,7 +181,7 @@ def _text_of_file(data: str) -> str:
         return data
 
 
-def _tool_turn(message: JSON, pictures: list[JSON], notes: Notes) -> JSON:
+def _tool_turn(message: JSON, pictures: list[JSON], losses: Losses) -> JSON:
     """Return a tool's result as one text; pictures and files are put by for a user's turn."""
     turn = {
         key: value
@@ -198,19 +191,19 @@ def _tool_turn(message: JSON, pictures: list[JSON], notes: Notes) -> JSON:
     content = message.get("content")
     if isinstance(content, list):
         texts, others = [], []
-        for part in (_part(part, notes) for part in content):
+        for part in (_part(part, losses) for part in content):
             if isinstance(part, dict) and part.get("type") == "text":
                 texts.append(str(part.get("text", "")))
             elif part is not None:
                 others.append(part)
         if others:
-            notes.adjust("messages.tool.content")
+            losses.adjust("messages.tool.content")
             texts.append(f"({len(others)} attached in the next message)")
             about = f"Returned by the tool call {message.get('tool_call_id')}:"
             pictures += [{"type": "text", "text": about}, *others]
         turn["content"] = "\n".join(texts)
     if message.get("is_error") is True:
-        notes.adjust("messages.tool.is_error")
+        losses.adjust("messages.tool.is_error")
         turn["content"] = f"Error: {turn.get('content') or ''}"
     return turn
 

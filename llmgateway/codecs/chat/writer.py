@@ -7,9 +7,9 @@ from typing import Any, Final
 import orjson
 
 from llmgateway.codecs.base import Context
-from llmgateway.codecs.chat.kept import kept_entries
+from llmgateway.codecs.chat.kept import gather, kept_entries
 from llmgateway.codecs.chat.usage import any_usage, chat_usage
-from llmgateway.codecs.hub import Block, merge_blocks
+from llmgateway.codecs.hub import Block
 from llmgateway.types import JSON
 from llmgateway.types.usage import Usage
 
@@ -139,7 +139,7 @@ class _Choice:
         in the first of a block.
         """
         if self._compliance:
-            _gather(self._blocks, entries)
+            gather(self._blocks, entries)
             return []
         numbered = []
         for entry in entries or []:
@@ -172,15 +172,3 @@ _PLAIN_CHOICE: Final = frozenset({"index", "delta", "finish_reason", "native_fin
 
 def _is_openai_note(note: object) -> bool:
     return isinstance(note, dict) and note.get("type") == "url_citation"
-
-
-def _gather(blocks: dict[int, Block], entries: Any) -> None:
-    """Merge a chunk's entries, with the length of a text in the place of the text."""
-    for entry in entries or []:
-        text = entry.get("text")
-        if text is None:
-            merge_blocks(blocks, [entry])
-            continue
-        block = blocks.setdefault(entry["index"], {})
-        block["length"] = block.get("length", 0) + len(text)
-        merge_blocks(blocks, [{key: value for key, value in entry.items() if key != "text"}])
