@@ -41,16 +41,6 @@ _ABSTRACT = (
     errors.ClientDisconnected,
 )
 """Classes that no answer has the status and code of: bases, a provider's own words, a log entry."""
-_SELF_EXPLAINING: Mapping[tuple[type[BaseModel], str], str] = {
-    (Settings, "limits"): "See below.",
-    (ProviderSettings, "api_key"): "The stored credential; usually `env:NAME`.",
-    (Limits, "connect_s"): "To a provider: name look-up, TCP and TLS.",
-    (Limits, "max_connections_per_origin"): "Open connections to one provider, per process.",
-    (Limits, "max_queued_records"): "Log entries that wait to be stored; more are dropped.",
-    (Limits, "max_compiled_configs"): "Distinct routing configs that are kept ready for use.",
-    (ServerSection, "host"): "Where it listens; see [access](#who-may-call).",
-}
-"""Words for the fields whose names tell a reader of the code enough, so that they have none."""
 _KINDS: Mapping[Any, str] = {
     str: "text",
     int: "integer",
@@ -104,7 +94,7 @@ def model_table(model: type[BaseModel]) -> str:
 def _fields(model: type[BaseModel]) -> Iterator[Sequence[str]]:
     docs = field_docs(model)
     for name, field in model.model_fields.items():
-        meaning = docs.get(name) or _SELF_EXPLAINING[model, name]
+        meaning = docs[name]
         yield f"`{name}`", _kind(field.annotation), _default(name, field), meaning
 
 

@@ -114,6 +114,9 @@ class InvalidConfig(InvalidRequest):
         super().__init__(message, param="config")
         self.faults = tuple(faults)
 
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"{path}: {text}" for path, text in self.faults)])
+
     def to_openai(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the validation shape with an `errors` entry for each fault."""
         body = super().to_openai(request_id)

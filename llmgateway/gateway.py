@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from llmgateway.engine.authorize import Authenticate, Authorizer
+from llmgateway.engine.check import SettingsFault, check_settings
 from llmgateway.engine.compile import Compiler
 from llmgateway.engine.pipeline import Engine
 from llmgateway.engine.recorder import Recorder
@@ -16,7 +18,7 @@ from llmgateway.engine.world import World
 from llmgateway.http.app import App
 from llmgateway.http.calls import Reader
 from llmgateway.providers import Provider, builtin
-from llmgateway.settings import Settings
+from llmgateway.settings import Settings, resolve_environment
 from llmgateway.stores import KeyStore, MemoryKeyStore, MemoryRecords, Records, StoredKey
 from llmgateway.transport.base import Transport
 from llmgateway.transport.guard import AddressPolicy
@@ -28,12 +30,14 @@ from llmgateway.types.http import HTTPRequest, HTTPResponse
 class Gateway:
     """A gateway, ready to be mounted or called.
 
-    `settings` is a `Settings`, or a mapping that becomes one. `keys` and `records` default to
+    `settings` is a `Settings`, or a mapping that becomes one; there `env:NAME` stands for the
+    value of an environment variable. `keys` and `records` default to
     stores in memory, `keys` filled from the settings. `providers` are rows beyond the built-in
     ones. `authenticate` is the host's own judgement of who calls. `transport` makes the transport
     of an event loop, and `world` holds clocks and chance; both are for tests.
 
-    Raises `ValueError` (a `pydantic.ValidationError`) for settings that cannot be used.
+    Raises `ValueError` for settings that cannot be used: a `pydantic.ValidationError`, or a
+    `SettingsFault` with every fault that only the provider rows could tell.
     """
 
     def __init__(
@@ -47,10 +51,10 @@ class Gateway:
         transport: Callable[[], Transport] | None = None,
         world: World | None = None,
     ) -> None:
-        self.settings = (
-            settings if isinstance(settings, Settings) else Settings.model_validate(settings or {})
-        )
+        self.settings = settings_of(settings)
         self.registry = builtin().discover().with_rows(providers)
+        if faults := check_settings(self.settings, self.registry)[0]:
+            raise SettingsFault(faults)
         self.records = MemoryRecords() if records is None else records
         self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Transport]
         self._transports = WeakKeyDictionary()
@@ -109,6 +113,13 @@ class Gateway:
         policy = AddressPolicy(settings.upstreams, settings.allow_loopback_upstreams)
         bounds = PoolBounds(per_origin=settings.limits.max_connections_per_origin)
         return HttpxTransport(policy, bounds=bounds)
+
+
+def settings_of(settings: Settings | Mapping[str, Any] | None) -> Settings:
+    """Return settings; in a mapping, `env:NAME` stands for an environment variable's value."""
+    if isinstance(settings, Settings):
+        return settings
+    return Settings.model_validate(resolve_environment(settings or {}, os.environ))
 
 
 def _keys_of(settings: Settings) -> KeyStore:

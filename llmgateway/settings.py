@@ -44,6 +44,7 @@ class Limits(_Model):
     body_bytes_per_s: int = Field(default=50_000, gt=0)
     """Rate floor: each so many bytes received give the body one more second."""
     connect_s: float = Field(default=5.0, gt=0)
+    """To reach a provider, waiting for a free connection included."""
     first_byte_s: float = Field(default=600.0, gt=0)
     """From the request sent to the provider's response head."""
     idle_s: float = Field(default=300.0, gt=0)
@@ -61,8 +62,11 @@ class Limits(_Model):
     hold_s: float = Field(default=30.0, gt=0)
     """How long, counted from the response head."""
     max_connections_per_origin: int = Field(default=1000, gt=0)
+    """Open at once to one provider; further calls wait for up to `connect_s`."""
     max_queued_records: int = Field(default=50_000, gt=0)
+    """Waiting for the log store; over it they are dropped and counted."""
     max_compiled_configs: int = Field(default=1024, gt=0)
+    """Distinct routing configs kept compiled."""
 
 
 class ProviderSettings(BaseModel):
@@ -73,6 +77,7 @@ class ProviderSettings(BaseModel):
     )
 
     api_key: SecretStr | None = None
+    """The stored credential; usually `env:NAME`."""
     base_url: str | None = None
     """In place of the provider's own; the stored credential goes there and nowhere else."""
     models: tuple[str, ...] = ()
@@ -118,6 +123,7 @@ class Settings(_Model):
     allowed_hosts: tuple[str, ...] = ()
     """Host names that requests may ask for; empty: any. Local mode has its own."""
     limits: Limits = Limits()
+    """Bounds of sizes, depths and times; see below."""
 
     @field_validator("client_keys", mode="after")
     @classmethod
@@ -157,6 +163,8 @@ def client_key_digest(key: str) -> str:
 def _kept_client_key(value: str) -> str:
     if _DIGEST.fullmatch(value):
         return value
+    if value.startswith("env:"):
+        raise ValueError("`env:` is resolved in config files and mappings only; pass the value")
     if len(value) < 16:
         raise ValueError("a client key needs 16 characters or more; make one with `llmgateway key`")
     return client_key_digest(value)

@@ -3,7 +3,7 @@
 from llmgateway import Gateway
 from llmgateway_asgi import GatewayApp, mount
 
-gateway = Gateway({"client_keys": {"me": "env:…"}})
+gateway = Gateway({"client_keys": {"me": "env:MY_CLIENT_KEY"}})
 app = GatewayApp(gateway)                        # alone, or app.mount("/llm", GatewayApp(…))
 app = mount(other_app, gateway, prefix="/llm")   # in front of any ASGI app
 """

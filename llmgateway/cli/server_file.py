@@ -9,19 +9,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmgateway.cli.toml_lines import key_lines, line_of
-from llmgateway.config import Config, parse_config
+from llmgateway.engine.check import KeyPath, check_settings, did_you_mean, dotted
 from llmgateway.engine.plan import Plan
-from llmgateway.engine.resolve import find, origin_of, resolve
-from llmgateway.errors import InvalidConfig, InvalidRequest
-from llmgateway.providers import Provider, Registry
-from llmgateway.settings import Limits, ProviderSettings, Settings, resolve_environment
+from llmgateway.providers import Registry
+from llmgateway.settings import Limits, Settings, resolve_environment
 
 __all__ = [
     "Fault",
@@ -33,7 +30,6 @@ __all__ = [
     "read_text",
 ]
 
-KeyPath = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -71,6 +67,7 @@ class ServerSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
+    """Where it listens; what is wider than loopback needs client keys."""
     port: int = Field(default=8787, ge=0, le=65535)
     """0: any free one; the start-up message names it."""
     grace_s: float = Field(default=30.0, ge=0, le=3600)
@@ -110,12 +107,12 @@ def parse_server_file(
     faults = [exact for path, words in faults for exact in _pinpointed(path, words, data)]
     # What is sound is looked at in any case, so that one run finds all faults.
     sound = settings or _sound_part(data, faults)
-    faults += _provider_faults(sound, registry)
-    plan = _plan(sound, registry, faults)
+    found, plan = check_settings(sound, registry)
+    faults += found
     if faults or settings is None or server is None:
         lines = key_lines(text)
         raise FileFaults(
-            name, [Fault(line_of(path, lines), _dotted(path), words) for path, words in faults]
+            name, [Fault(line_of(path, lines), dotted(path), words) for path, words in faults]
         )
     return ServerFile(settings, server, plan)
 
@@ -212,7 +209,7 @@ def _in_words(loc: KeyPath, kind: str, message: str, prefix: KeyPath) -> tuple[K
     path = (*prefix, *loc)
     if kind != "extra_forbidden":
         return path, message.removeprefix("Value error, ")
-    return path, "unknown key" + _did_you_mean(str(path[-1]), _siblings(path))
+    return path, "unknown key" + did_you_mean(str(path[-1]), _siblings(path))
 
 
 def _siblings(path: KeyPath) -> list[str]:
@@ -220,83 +217,3 @@ def _siblings(path: KeyPath) -> list[str]:
     tables: dict[KeyPath, type[BaseModel]] = {("server",): ServerSection, ("limits",): Limits}
     model = tables.get(path[:-1])
     return list(model.model_fields) if model else [*Settings.model_fields, "server"]
-
-
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _provider_faults(settings: Settings, registry: Registry) -> Iterator[tuple[KeyPath, str]]:
-    if settings.default_provider is not None:
-        try:
-            find(settings.default_provider, registry)
-        except InvalidRequest as error:
-            yield ("default_provider",), error.message
-    for name, stored in settings.providers.items():
-        path = ("providers", name)
-        row = registry.get(name)
-        if row is not None:
-            yield from _option_faults(row, stored, path)
-            continue
-        try:
-            find(name, registry)
-        except InvalidRequest as error:
-            yield path, error.message
-        else:
-            yield path, f"write the provider's name as it is: {name.removeprefix('@')}"
-
-
-def _option_faults(
-    row: Provider, stored: ProviderSettings, path: KeyPath
-) -> Iterator[tuple[KeyPath, str]]:
-    if stored.base_url is not None:
-        try:
-            origin_of(stored.base_url)
-        except InvalidRequest:
-            yield (*path, "base_url"), "must be an address such as https://llm.example.com/v1"
-    options = {option.name: option for option in row.options}
-    known = [*ProviderSettings.model_fields, *options]
-    for name, value in (stored.model_extra or {}).items():
-        option = options.get(name)
-        if option is None:
-            hint = _did_you_mean(name, known) or f"; there are: {', '.join(known)}"
-            yield (*path, name), f"{row.name} has no such option{hint}"
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            yield (*path, name), "must be a text"
-        elif option.choices and str(value) not in option.choices:
-            yield (*path, name), f"must be one of {', '.join(option.choices)}"
-
-
-def _plan(settings: Settings, registry: Registry, faults: list[tuple[KeyPath, str]]) -> Plan | None:
-    if settings.config is None:
-        return None
-    try:
-        config = parse_config(settings.config)
-        _check_named(config, settings)
-        return resolve(config, registry, settings, trusted=True)
-    except InvalidConfig as error:
-        found = error.faults or (("", error.message),)
-        faults += [(("config", *_split(path)), words) for path, words in found]
-    except InvalidRequest as error:
-        # A default provider that does not exist is a fault of its own key.
-        if all(path != ("default_provider",) for path, _ in faults):
-            faults.append((("config",), error.message))
-    return None
-
-
-def _check_named(config: Config, settings: Settings) -> None:
-    if not config.names_provider and settings.default_provider is None:
-        raise InvalidRequest("names no provider, and there is no default_provider either")
-
-
-def _split(path: str) -> KeyPath:
-    """Turn `targets.0.retry` into its steps."""
-    return tuple(int(step) if step.isdecimal() else step for step in path.split(".") if step)
-
-
-def _dotted(path: KeyPath) -> str:
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text

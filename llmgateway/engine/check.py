@@ -1,0 +1,111 @@
+"""Settings held against the provider rows: what no model of them can know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+from llmgateway.config import Config, parse_config
+from llmgateway.engine.plan import Plan
+from llmgateway.engine.resolve import find, origin_of, resolve
+from llmgateway.errors import InvalidConfig, InvalidRequest
+from llmgateway.providers import Provider, Registry
+from llmgateway.settings import ProviderSettings, Settings
+
+KeyPath = tuple[str | int, ...]
+Fault = tuple[KeyPath, str]
+"""Where something is wrong, and what; never a value, which may be a secret."""
+
+
+class SettingsFault(ValueError):
+    """Settings that cannot be used; the message has a line for each fault, with its path."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"{dotted(path)}: {words}" for path, words in faults))
+
+
+def check_settings(settings: Settings, registry: Registry) -> tuple[list[Fault], Plan | None]:
+    """Return what is wrong with settings, and the plan of their default config if it is sound."""
+    faults = list(_provider_faults(settings, registry))
+    return faults, _plan(settings, registry, faults)
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a path as one writes it: `config.targets[0].provider`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return the hint at a word that is spelt nearly so, if there is one."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _provider_faults(settings: Settings, registry: Registry) -> Iterator[Fault]:
+    if settings.default_provider is not None:
+        try:
+            find(settings.default_provider, registry)
+        except InvalidRequest as error:
+            yield ("default_provider",), error.message
+    for name, stored in settings.providers.items():
+        path = ("providers", name)
+        row = registry.get(name)
+        if row is not None:
+            yield from _option_faults(row, stored, path)
+            continue
+        try:
+            find(name, registry)
+        except InvalidRequest as error:
+            yield path, error.message
+        else:
+            yield path, f"write the provider's name as it is: {name.removeprefix('@')}"
+
+
+def _option_faults(row: Provider, stored: ProviderSettings, path: KeyPath) -> Iterator[Fault]:
+    if stored.base_url is not None:
+        try:
+            origin_of(stored.base_url)
+        except InvalidRequest:
+            yield (*path, "base_url"), "must be an address such as https://llm.example.com/v1"
+    options = {option.name: option for option in row.options}
+    known = [*ProviderSettings.model_fields, *options]
+    for name, value in (stored.model_extra or {}).items():
+        option = options.get(name)
+        if option is None:
+            hint = did_you_mean(name, known) or f"; there are: {', '.join(known)}"
+            yield (*path, name), f"{row.name} has no such option{hint}"
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            yield (*path, name), "must be a text"
+        elif option.choices and str(value) not in option.choices:
+            yield (*path, name), f"must be one of {', '.join(option.choices)}"
+
+
+def _plan(settings: Settings, registry: Registry, faults: list[Fault]) -> Plan | None:
+    if settings.config is None:
+        return None
+    try:
+        config = parse_config(settings.config)
+        _check_named(config, settings)
+        return resolve(config, registry, settings, trusted=True)
+    except InvalidConfig as error:
+        found = error.faults or (("", error.message),)
+        faults += [(("config", *_split(path)), words) for path, words in found]
+    except InvalidRequest as error:
+        # A default provider that does not exist is a fault of its own key.
+        if all(path != ("default_provider",) for path, _ in faults):
+            faults.append((("config",), error.message))
+    return None
+
+
+def _check_named(config: Config, settings: Settings) -> None:
+    if not config.names_provider and settings.default_provider is None:
+        raise InvalidRequest("names no provider, and there is no default_provider either")
+
+
+def _split(path: str) -> KeyPath:
+    """Turn `targets.0.retry` into its steps."""
+    return tuple(int(step) if step.isdecimal() else step for step in path.split(".") if step)
