@@ -71,7 +71,7 @@ class Reader:
         """Split `@provider/model` where that provider is known; else it is all model."""
         if model.startswith("@"):
             name, slash, rest = model[1:].partition("/")
-            if slash and rest and self.registry.get(name) is not None:
+            if slash and rest and (name in self.registry or name in PLANNED):
                 return name, rest
         return None, model
 

@@ -153,6 +153,8 @@ def match(method: str, path: str) -> Matched:
     for prefix, route in _BELOW:
         if path.startswith(prefix) and method in route.methods:
             return Matched(route, path[len(route.base) :])
+    if (method, path.removesuffix("/")) in _EXACT:
+        raise NotFound("No such path; leave out the slash at its end.")
     if path.startswith("/v1/") and len(path) > len("/v1/"):
         return Matched(PROXY_ROUTE, _proxy_suffix(path))
     allow = [known for known, exact in _EXACT if exact == path]
