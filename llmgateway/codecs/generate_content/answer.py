@@ -5,6 +5,7 @@ Source: https://ai.google.dev/api/generate-content#generatecontentresponse
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -64,7 +65,7 @@ def _choice(candidate: JSON, place: int, ctx: Context) -> JSON:
     pieces = Pieces()
     for part in objects(an_object(candidate.get("content")).get("parts")):
         add_part(part, pieces, ctx)
-    _note_places(pieces)
+    note_places(zip(pieces.calls, pieces.places, strict=True), pieces.blocks)
     native = string(pick(candidate, "finishReason"))
     index = number(candidate.get("index"))
     choice = {
@@ -129,11 +130,20 @@ def add_part(part: JSON, pieces: Pieces, ctx: Context) -> None:
         add_media(part, pieces, ctx)
 
 
-def _note_places(pieces: Pieces) -> None:
-    """Say of calls that blocks follow how many stood before; the last ones need no word."""
-    for call, place in zip(pieces.calls, pieces.places, strict=True):
-        if place < len(pieces.blocks):
-            call.setdefault("extra_content", {})["blocks_before"] = place
+def note_places(calls: Iterable[tuple[JSON, int]], blocks: list[hub.Block]) -> None:
+    """Say of calls that blocks follow how many stood before; the last ones need no word.
+
+    Thoughts without a signature do not count: they need not come back, and often do not.
+    """
+    for call, place in calls:
+        if place < len(blocks):
+            before = sum(map(is_kept, blocks[:place]))
+            call.setdefault("extra_content", {})["blocks_before"] = before
+
+
+def is_kept(block: hub.Block) -> bool:
+    """Whether a block must come back in the next turn."""
+    return block.get("type") != "thinking" or "signature" in block
 
 
 def text_block(part: JSON) -> hub.Block:
@@ -141,7 +151,11 @@ def text_block(part: JSON) -> hub.Block:
     kind = "thinking" if part.get("thought") is True else "text"
     block = {"type": kind, kind: part["text"]}
     signature = pick(part, "thoughtSignature")
-    return {**block, "signature": signature} if isinstance(signature, str) else block
+    if not isinstance(signature, str):
+        return block
+    # Thoughts are signed by several makers, and each refuses the others'.
+    own = {"wire": WIRE} if kind == "thinking" else {}
+    return {**block, "signature": signature, **own}
 
 
 def add_media(part: JSON, pieces: Pieces, ctx: Context) -> None:
@@ -164,11 +178,7 @@ def add_media(part: JSON, pieces: Pieces, ctx: Context) -> None:
 
 def decode_call(call: JSON, part: JSON, ctx: Context) -> JSON:
     """Return a call of a tool in the hub's form."""
-    args = call.get("args")
-    function = {
-        "name": string(call.get("name")),
-        "arguments": written(args) if isinstance(args, dict) else "{}",
-    }
+    function = decode_function(call)
     found: JSON = {
         "id": string(call.get("id")) or ctx.new_id("call_"),
         "type": "function",
@@ -180,6 +190,13 @@ def decode_call(call: JSON, part: JSON, ctx: Context) -> JSON:
         if not ctx.compliance:
             function["thought_signature"] = signature
     return found
+
+
+def decode_function(call: JSON) -> JSON:
+    """Return the name of what is called, and its arguments as JSON text."""
+    args = call.get("args")
+    arguments = written(args) if isinstance(args, dict) else "{}"
+    return {"name": string(call.get("name")), "arguments": arguments}
 
 
 def decode_logprobs(result: object) -> JSON | None:

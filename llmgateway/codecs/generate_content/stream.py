@@ -16,6 +16,7 @@ from llmgateway.codecs.generate_content.answer import (
     add_media,
     decode_call,
     decode_logprobs,
+    is_kept,
     natives,
     text_block,
 )
@@ -93,6 +94,8 @@ class _Candidate:
         self._has_role = False
         self._texts: list[str] = []
         self._blocks = 0
+        self._kept = 0
+        """How many of the blocks must come back."""
         self._open: str | None = None
         """The kind of the last block, if more of it may come."""
         self._calls = 0
@@ -209,7 +212,7 @@ class _Candidate:
         """Begin a block; calls that it follows are told their place."""
         deltas = []
         if self._unplaced:
-            placed: dict[str, Any] = {"blocks_before": self._blocks}
+            placed: dict[str, Any] = {"blocks_before": self._kept}
             deltas.append({
                 "tool_calls": [
                     {"index": call, "function": {"arguments": ""}, "extra_content": placed}
@@ -219,6 +222,7 @@ class _Candidate:
             self._unplaced = []
         deltas.append({**plain, "content_blocks": [{"index": self._blocks, **block}]})
         self._blocks += 1
+        self._kept += is_kept(block)
         return deltas
 
 

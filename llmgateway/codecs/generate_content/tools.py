@@ -60,6 +60,8 @@ def _sorted(body: JSON, ctx: Context, notes: Notes) -> tuple[list[JSON], list[JS
             functions.append(_declaration(function, ctx))
             continue
         other = _built_in(tool, name, function)
+        if other is not None and tool.get("options"):
+            notes.adjust(f"tools.{string(tool.get('type'))[:64]}")
         if other is None:
             notes.drop(f"tools.{string(tool.get('type'))[:64]}")
         elif other not in others:

@@ -133,13 +133,13 @@ class _Writer:
         if self._is_third and encoded and not any("thoughtSignature" in part for part in encoded):
             encoded[0]["thoughtSignature"] = UNSIGNED
             self._notes.adjust("thought_signature")
-        placed, done = [], 0
+        placed: list[JSON] = []
         for call, part in zip(calls, encoded, strict=True):
             before = number(an_object(call.get("extra_content")).get("blocks_before"))
-            upto = len(parts) if before is None else max(min(before, len(parts)), done)
-            placed += [*parts[done:upto], part]
-            done = upto
-        return [*placed, *parts[done:]]
+            while parts and (before is None or _kept(placed) < before or not _kept(parts[:1])):
+                placed.append(parts.pop(0))
+            placed.append(part)
+        return [*placed, *parts]
 
     def _call(self, call: JSON) -> JSON:
         function = an_object(call.get("function"))
@@ -207,15 +207,28 @@ def signature_of(call: JSON) -> str:
 _SIGNATURE: Final = "thought_signature"
 
 
+def _kept(parts: list[JSON]) -> int:
+    """Count the parts that are blocks which must come back; see `answer.note_places`."""
+    return sum("functionCall" not in part and not _is_mere_thought(part) for part in parts)
+
+
+def _is_mere_thought(part: JSON) -> bool:
+    return "text" in part and part.get("thought") is True and "thoughtSignature" not in part
+
+
 def _block(block: hub.Block) -> JSON | None:
     """Return a block as a part; None for one of another format, or with nothing in it."""
     kind = block.get("type")
     if kind == "opaque":
         value = block.get("value")
         return value if block.get("wire") == WIRE and isinstance(value, dict) else None
-    if kind not in ("text", "thinking") or block.get("wire", WIRE) != WIRE:
+    if kind not in ("text", "thinking"):
         return None
     text, signature = string(block.get(kind)), string(block.get("signature"))
+    if block.get("wire", WIRE) != WIRE:
+        signature = ""
+        if kind == "thinking":
+            return None
     part: JSON = {"text": text}
     if kind == "thinking":
         part["thought"] = True
