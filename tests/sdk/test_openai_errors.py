@@ -9,6 +9,7 @@ from typing import Any
 import openai
 import pytest
 
+from llmgateway.providers import PLANNED
 from tests.sdk.stage import CLIENT_KEY, Stage
 
 HELLO: Any = [{"role": "user", "content": "Hello you"}]
@@ -92,7 +93,7 @@ def test_an_unknown_key_is_refused(stage: Stage) -> None:
     ("fields", "words"),
     [
         pytest.param({"provider": "opnai"}, "Did you mean openai?", id="provider"),
-        pytest.param({"provider": "anthropic"}, "not available yet", id="planned-provider"),
+        pytest.param({"provider": min(PLANNED)}, "not available yet", id="planned-provider"),
         pytest.param({"config": "{"}, "valid json", id="config-no-json"),
         pytest.param({"config": {"retry": {"attempts": "2"}}}, "retry.attempts", id="config"),
         pytest.param({"virtual_key": "mine"}, "later version", id="virtual-key"),
@@ -116,9 +117,10 @@ def test_an_endpoint_that_the_provider_lacks_is_a_bad_request(client: openai.Ope
     assert "endpoint_not_supported" == caught.value.code
 
 
-def test_an_unknown_route_is_not_found(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError):
-        client.get("/messages", cast_to=object)
+def test_an_unknown_route_is_not_found(client: openai.OpenAI, stage: Stage) -> None:
+    lost = client.with_options(base_url=stage.url.replace("/v1", "/v9"))
+    with pytest.raises(openai.NotFoundError, match="the API is below /v1/"):
+        chat(lost, "fake")
 
 
 def test_a_provider_without_any_credential_is_a_bad_request(client: openai.OpenAI) -> None:
