@@ -8,7 +8,6 @@ from __future__ import annotations
 
 PLANNED = frozenset({
     "ai21",
-    "anthropic",
     "bedrock",
     "bytez",
     "cohere",

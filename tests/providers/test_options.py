@@ -24,6 +24,8 @@ HEADERS = {
     "azure-extra-params": [(("azure-ai",), "azure_extra_parameters")],
     "huggingface-base-url": [(("huggingface",), "huggingface_base_url")],
     "mistral-fim-completion": [(("mistral-ai",), "mistral_fim_completion")],
+    "anthropic-beta": [(("anthropic",), "anthropic_beta")],
+    "anthropic-version": [(("anthropic",), "anthropic_version")],
 }
 
 
@@ -41,7 +43,7 @@ def test_the_headers_are_the_contracts() -> None:
     assert HEADERS == found
 
 
-def test_sdks_of_openai_send_three_without_a_prefix() -> None:
+def test_what_sdks_send_without_a_prefix() -> None:
     found = {
         header: [(meaning.providers, meaning.option.name) for meaning in meanings]
         for header, meanings in builtin().bare_headers().items()
@@ -51,6 +53,8 @@ def test_sdks_of_openai_send_three_without_a_prefix() -> None:
         "openai-organization": [(("openai",), "openai_organization")],
         "openai-project": [(("openai",), "openai_project")],
         "openai-beta": [(("openai",), "openai_beta")],
+        "anthropic-beta": [(("anthropic",), "anthropic_beta")],
+        "anthropic-version": [(("anthropic",), "anthropic_version")],
     } == found
 
 

@@ -12,7 +12,8 @@ from llmgateway.providers import Place, Provider, builtin
 
 BEARER = (("authorization", "Bearer KEY"),)
 API_KEY = (("api-key", "KEY"),)
-CREDENTIALS = {"bearer": BEARER, "api-key": API_KEY}
+X_API_KEY = (("x-api-key", "KEY"),)
+CREDENTIALS = {"bearer": BEARER, "api-key": API_KEY, "x-api-key": X_API_KEY}
 
 OPTIONS = {
     "azure-openai": {
@@ -35,6 +36,10 @@ TABLE = """
 302ai           models            bearer   https://api.302.ai/v1/models
 aibadgr         chat              bearer   https://aibadgr.com/api/v1/chat/completions
 aibadgr         models            bearer   https://aibadgr.com/api/v1/models
+anthropic       chat              x-api-key https://api.anthropic.com/v1/messages
+anthropic       count_tokens      x-api-key https://api.anthropic.com/v1/messages/count_tokens
+anthropic       messages          x-api-key https://api.anthropic.com/v1/messages
+anthropic       models            x-api-key https://api.anthropic.com/v1/models
 anyscale        chat              bearer   https://api.endpoints.anyscale.com/v1/chat/completions
 anyscale        completions       bearer   https://api.endpoints.anyscale.com/v1/completions
 anyscale        embeddings        bearer   https://api.endpoints.anyscale.com/v1/embeddings
