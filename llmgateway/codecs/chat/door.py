@@ -9,13 +9,13 @@ from llmgateway.codecs.base import Context, Decoded, StreamEncoder
 from llmgateway.codecs.chat.format import CHAT
 from llmgateway.codecs.chat.kept import kept_entries, restored
 from llmgateway.codecs.chat.usage import any_usage, chat_usage
-from llmgateway.codecs.chat.writer import ChatWriter
+from llmgateway.codecs.chat.writer import ChatWriter, is_openai_note, other_members
 from llmgateway.codecs.hub import text_of_blocks
 from llmgateway.codecs.openai import OpenAIFormat
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
 
-OPENAI_CHOICE: Final = ("index", "message", "delta", "finish_reason", "logprobs")
+_OPENAI_CHOICE: Final = frozenset({"index", "message", "finish_reason", "logprobs"})
 """The members of a choice that OpenAI knows."""
 
 
@@ -40,11 +40,11 @@ class ChatDoor:
             "created": body.get("created") or ctx.now,
             "model": body.get("model") or ctx.model,
         }
-        answer |= {key: value for key, value in body.items() if key not in answer}
+        answer |= other_members(body, ctx)
         answer["choices"] = [
             _choice(choice, number, ctx) for number, choice in enumerate(body.get("choices") or [])
         ]
-        usage = any_usage(answer.pop("usage", None))
+        usage = any_usage(body.get("usage"))
         if usage is not None:
             answer["usage"] = chat_usage(usage)
         return answer
@@ -75,7 +75,7 @@ def _choice(choice: JSON, number: int, ctx: Context) -> JSON:
     message = choice.get("message") or {}
     shaped: JSON = {"index": number, "logprobs": None, **choice}
     if ctx.compliance:
-        shaped = {key: value for key, value in shaped.items() if key in OPENAI_CHOICE}
+        shaped = {key: value for key, value in shaped.items() if key in _OPENAI_CHOICE}
     shaped["message"] = _message(message, ctx)
     calls = message.get("tool_calls")
     shaped["finish_reason"] = choice.get("finish_reason") or ("tool_calls" if calls else "stop")
@@ -89,7 +89,7 @@ def _message(message: JSON, ctx: Context) -> JSON:
         shaped["tool_calls"] = [
             {key: value for key, value in call.items() if key != "index"} for call in calls
         ]
-    notes = openai_annotations(shaped.pop("annotations", None), ctx)
+    notes = _annotations(shaped.pop("annotations", None), ctx)
     if notes:
         shaped["annotations"] = notes
     if not ctx.compliance:
@@ -99,13 +99,10 @@ def _message(message: JSON, ctx: Context) -> JSON:
     return shaped
 
 
-def openai_annotations(notes: object, ctx: Context) -> list[Any]:
+def _annotations(notes: object, ctx: Context) -> list[Any]:
     """Return the annotations that this caller may see."""
     if not isinstance(notes, list):
         return []
     if not ctx.compliance:
         return notes
-    return [note for note in notes if isinstance(note, dict) and note.get("type") in _OPENAI_NOTES]
-
-
-_OPENAI_NOTES: Final = ("url_citation",)
+    return [note for note in notes if is_openai_note(note)]

@@ -137,9 +137,7 @@ class _Choice:
 
     def _delta(self, message: JSON, is_whole: bool) -> JSON:
         """Return a delta of the hub; a whole message at the end repeats what was streamed."""
-        delta: JSON = {
-            key: value for key, value in message.items() if key not in _REWRITTEN and value
-        }
+        delta: JSON = {key: value for key, value in message.items() if key in _KEPT and value}
         if not (is_whole and self._has_text):
             self._read_texts(message, delta)
         if isinstance(details := message.get("reasoning_details"), list):
@@ -183,15 +181,7 @@ class _Choice:
 _APPENDED: Final = frozenset({"text", "summary", "data", "signature"})
 """Members of a reasoning detail that come in pieces."""
 _READ: Final = frozenset({"index", "delta", "message", "finish_reason", "native_finish_reason"})
-_REWRITTEN: Final = frozenset(
-    {
-        "role",
-        "index",
-        "content",
-        "tool_calls",
-        "function_call",
-        "reasoning",
-        "reasoning_content",
-        "reasoning_details",
-    }
+_KEPT: Final = frozenset(
+    {"refusal", "audio", "annotations", "images", "executed_tools", "extra_content"}
 )
+"""Members of a delta that are handed on as they are; others are known to no caller."""

@@ -36,7 +36,7 @@ class ChatWriter:
         written = [piece for choice in choices for piece in self._choice(choice).write(choice)]
         if not written:
             return b""
-        others = {key: value for key, value in chunk.items() if key not in _ENVELOPE}
+        others = other_members(chunk, self._ctx)
         return b"".join(_event({**envelope, **others, "choices": [piece]}) for piece in written)
 
     def close(self) -> bytes:
@@ -64,6 +64,22 @@ class ChatWriter:
         if found is None:
             found = self._choices[number] = _Choice(number, self._ctx)
         return found
+
+
+def other_members(body: JSON, ctx: Context) -> JSON:
+    """Return what an answer or chunk says beside its envelope, as far as it says anything."""
+    if body.keys() <= _ENVELOPE:
+        return {}
+    return {
+        key: value
+        for key, value in body.items()
+        if key not in _ENVELOPE
+        and value is not None
+        and (key != "service_tier" or value in _TIERS or not ctx.compliance)
+    }
+
+
+_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
 
 
 def _event(chunk: JSON) -> bytes:
@@ -157,7 +173,7 @@ class _Choice:
             last["extra_content"] = {"content_blocks": kept}
         for key, values in self._lists.items():
             if key == "annotations" and self._compliance:
-                values = [note for note in values if _is_openai_note(note)]
+                values = [note for note in values if is_openai_note(note)]
             if values:
                 last[key] = values
         native = choice.get("native_finish_reason")
@@ -170,5 +186,6 @@ class _Choice:
 _PLAIN_CHOICE: Final = frozenset({"index", "delta", "finish_reason", "native_finish_reason"})
 
 
-def _is_openai_note(note: object) -> bool:
+def is_openai_note(note: object) -> bool:
+    """Whether an annotation is of a kind that OpenAI knows."""
     return isinstance(note, dict) and note.get("type") == "url_citation"
