@@ -12,7 +12,6 @@ PLANNED = frozenset({
     "bytez",
     "cohere",
     "cortex",
-    "google",
     "nomic",
     "oracle",
     "palm",

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
-from llmgateway.providers import anthropic, azure, compatible, routed
+from llmgateway.providers import anthropic, azure, compatible, google, routed
 from llmgateway.providers.base import Option, Provider
 
 ENTRY_POINTS = "llmgateway.providers"
@@ -92,7 +92,7 @@ class Registry(Mapping[str, Provider]):
 @cache
 def builtin() -> Registry:
     """Return the rows that ship with the package."""
-    rows = (*compatible.ROWS, *routed.ROWS, *azure.ROWS, *anthropic.ROWS)
+    rows = (*compatible.ROWS, *routed.ROWS, *azure.ROWS, *anthropic.ROWS, *google.ROWS)
     return Registry(sorted(rows, key=lambda row: row.name))
 
 

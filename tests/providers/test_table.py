@@ -13,7 +13,13 @@ from llmgateway.providers import Place, Provider, builtin
 BEARER = (("authorization", "Bearer KEY"),)
 API_KEY = (("api-key", "KEY"),)
 X_API_KEY = (("x-api-key", "KEY"),)
-CREDENTIALS = {"bearer": BEARER, "api-key": API_KEY, "x-api-key": X_API_KEY}
+X_GOOG = (("x-goog-api-key", "KEY"),)
+CREDENTIALS = {
+    "bearer": BEARER,
+    "api-key": API_KEY,
+    "x-api-key": X_API_KEY,
+    "x-goog": X_GOOG,
+}
 
 OPTIONS = {
     "azure-openai": {
@@ -96,6 +102,13 @@ fireworks-ai    responses         bearer   https://api.fireworks.ai/inference/v1
 github          chat              bearer   https://models.inference.ai.azure.com/chat/completions
 github          completions       bearer   https://models.inference.ai.azure.com/completions
 github          embeddings        bearer   https://models.inference.ai.azure.com/embeddings
+google          chat              x-goog   https://generativelanguage.googleapis.com/v1beta/models/base%3Aadapter:generateContent
+google          count_tokens      x-goog   https://generativelanguage.googleapis.com/v1beta/models/base%3Aadapter:countTokens
+google          embed_content     x-goog   https://generativelanguage.googleapis.com/v1beta/models/base%3Aadapter:embedContent
+google          embeddings        x-goog   https://generativelanguage.googleapis.com/v1beta/models/base%3Aadapter:embedContent
+google          generate_content  x-goog   https://generativelanguage.googleapis.com/v1beta/models/base%3Aadapter:generateContent
+google          generate_content_count_tokens x-goog   https://generativelanguage.googleapis.com/v1beta/models/base%3Aadapter:countTokens
+google          models            x-goog   https://generativelanguage.googleapis.com/v1beta/openai/models
 groq            batches           bearer   https://api.groq.com/openai/v1/batches
 groq            chat              bearer   https://api.groq.com/openai/v1/chat/completions
 groq            files             bearer   https://api.groq.com/openai/v1/files
