@@ -150,7 +150,7 @@ def _size(value: int) -> str:
 
 
 def _routes() -> str:
-    rows = (*routes.ROUTES, routes.PROXY_ROUTE)
+    rows = (*routes.ROUTES, *routes.MODEL_ROUTES.values(), routes.PROXY_ROUTE)
     return table(
         ("path", "methods", "what it is", "body"),
         (

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from llmgateway.codecs.base import Context, Decoded, StreamEncoder
+from llmgateway.codecs.base import Context, Decoded, Encoded, StreamDecoder, StreamEncoder
 from llmgateway.codecs.chat.usage import any_usage, embeddings_usage
 from llmgateway.codecs.opaque import OpaqueWatch
 from llmgateway.codecs.openai import OpenAIFormat, has_list
@@ -71,3 +71,25 @@ def _packed(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 EMBEDDINGS_DOOR = EmbeddingsDoor()
+
+
+class EmbeddingsCodec:
+    """Providers that speak OpenAI's format behind another door; implements `Codec`."""
+
+    def encode_request(self, body: JSON, ctx: Context) -> Encoded:
+        """Leave out what other formats say of a text and OpenAI's cannot."""
+        dropped = tuple(name for name in ("task_type", "title") if name in body)
+        return Encoded(
+            {name: value for name, value in body.items() if name not in dropped}, dropped=dropped
+        )
+
+    def decode_response(self, body: JSON, ctx: Context) -> JSON:
+        """Take the answer as it is: the hub's form is OpenAI's."""
+        return body
+
+    def decode_stream(self, ctx: Context) -> StreamDecoder:
+        """Refuse: there is no stream of embeddings."""
+        raise InvalidRequest("Embeddings are never streamed; leave `stream` out.", param="stream")
+
+
+EMBEDDINGS_CODEC = EmbeddingsCodec()

@@ -58,6 +58,7 @@ def _inherit(target: schema.Target, parent: Policy) -> Policy:
         custom_host=_own(target.custom_host, parent.custom_host),
         forward_headers=parent.forward_headers if headers is None else headers,
         override_params={**parent.override_params, **(target.override_params or {})},
+        unsupported=_own(target.unsupported_params, parent.unsupported),
         strict=_own(target.strict_open_ai_compliance, parent.strict),
     )
 

@@ -39,6 +39,8 @@ class Policy:
     """Lower case."""
     override_params: JSON = field(default_factory=dict, repr=False)
     """Shared by all calls that use the config: never edit it. May hold secrets of tools."""
+    unsupported: str | None = None
+    """`drop`, `refuse` or `pass`; None: the setting `unsupported_params` decides."""
     strict: bool | None = None
     """Portkey's `strict_open_ai_compliance`; None: nobody says."""
 

@@ -194,6 +194,7 @@ class Target(_Shape):
     forward_headers: list[Annotated[str, AfterValidator(_header_name)]] | None = None
     override_params: dict[str, Any] | None = None
     strict_open_ai_compliance: bool | None = None
+    unsupported_params: Literal["drop", "refuse", "pass"] | None = None
 
     on_status_codes: _StatusCodes | None = None
     """Accepted without effect, as the contract has it."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import orjson
 
-from llmgateway.codecs.base import Framing
+from llmgateway.codecs.base import Format, Framing
 from llmgateway.codecs.sse import SSESplitter
 from llmgateway.engine.headers import client_headers
 from llmgateway.engine.outcome import Outcome
+from llmgateway.engine.output import output_of
 from llmgateway.engine.plan import Target
 from llmgateway.engine.prepare import Prepared
 from llmgateway.engine.retry import retry_after
@@ -42,17 +44,20 @@ async def attempt(
     call: Call, target: Target, prepared: Prepared, settings: Settings, world: World
 ) -> Outcome:
     """Send one request and return what came of it; only cancellation and bugs raise."""
+    one = _Attempt(call, target, prepared, settings, world)
     repeatable = isinstance(prepared.body, bytes)
     try:
-        response = await _send(call, target, prepared, settings, world)
+        response = await one.send()
     except (TransportError, AttemptTimedOut, InvalidRequest) as error:
         silent = isinstance(error, UpstreamUnreachable | ConnectionLost)
         untouched = isinstance(error, UpstreamUnreachable | AddressRefused)
-        return Outcome.failed(error, never_sent=silent, repeatable=repeatable or untouched)
+        return Outcome.failed(
+            one.named(error), never_sent=silent, repeatable=repeatable or untouched
+        )
     try:
-        outcome = await _read(call, target, prepared, response, settings, world)
+        outcome = await one.read(response)
     except TransportError as error:
-        outcome = Outcome.failed(error)
+        outcome = Outcome.failed(one.named(error))
     except BaseException:
         await response.aclose()
         raise
@@ -61,151 +66,150 @@ async def attempt(
     return replace(outcome, repeatable=repeatable)
 
 
-async def _send(
-    call: Call, target: Target, prepared: Prepared, settings: Settings, world: World
-) -> UpstreamResponse:
-    limits = settings.limits
-    request = UpstreamRequest(
-        method=call.method,
-        url=prepared.url,
-        headers=prepared.headers,
-        body=prepared.body,
-        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.idle_s),
-        deadline=call.deadline,
-    )
-    own = call.overrides.request_timeout_ms
-    timeout_ms = target.policy.request_timeout_ms if own is None else own
-    if timeout_ms is None:
-        return await world.transport().send(request)
-    try:
-        async with asyncio.timeout(timeout_ms / 1000):
-            return await world.transport().send(request)
-    except TimeoutError:
-        raise AttemptTimedOut(
-            f"Request exceeded the timeout sent in the request: {timeout_ms}ms"
-        ) from None
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What one try is about."""
 
+    call: Call
+    target: Target
+    prepared: Prepared
+    settings: Settings
+    world: World
 
-async def _read(
-    call: Call,
-    target: Target,
-    prepared: Prepared,
-    response: UpstreamResponse,
-    settings: Settings,
-    world: World,
-) -> Outcome:
-    status = response.status
-    if status >= 400:
-        return await _error_answer(target, prepared, response, settings, world)
-    if not 200 <= status < 300:
-        raise UpstreamProtocolError(
-            f"{target.provider.name} answered with a redirect ({status}), which is never "
-            "followed; correct its base URL or custom host."
+    async def send(self) -> UpstreamResponse:
+        """Return when the response head is there; `request_timeout` bounds just this."""
+        limits, prepared = self.settings.limits, self.prepared
+        request = UpstreamRequest(
+            method=self.call.method,
+            url=prepared.url,
+            headers=prepared.headers,
+            body=prepared.body,
+            timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.idle_s),
+            deadline=self.call.deadline,
         )
-    headers = client_headers(response.headers, settings.expose_headers)
-    if call.method == "HEAD" or status in (204, 205):
-        return Outcome(status, headers)
-    kind = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
-    if kind == "text/event-stream" or (prepared.stream and kind == "application/octet-stream"):
-        stream = _event_stream(call, target, prepared, response, settings)
+        own = self.call.overrides.request_timeout_ms
+        timeout_ms = self.target.policy.request_timeout_ms if own is None else own
+        transport = self.world.transport()
+        if timeout_ms is None:
+            return await transport.send(request)
         try:
-            error = await stream.hold(settings.limits, world.monotonic)
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await transport.send(request)
+        except TimeoutError:
+            raise AttemptTimedOut(
+                f"Request exceeded the timeout sent in the request: {timeout_ms}ms"
+            ) from None
+
+    async def read(self, response: UpstreamResponse) -> Outcome:
+        """Make an outcome of a response: its whole body, its stream's beginning, or its error."""
+        status = response.status
+        headers = client_headers(response.headers, self.settings.expose_headers)
+        if status >= 400:
+            return await self._error_answer(response, headers)
+        if not 200 <= status < 300:
+            raise UpstreamProtocolError(
+                f"{self._name} answered with a redirect ({status}), which is never followed; "
+                "correct its base URL or custom host."
+            )
+        if self.call.method == "HEAD" or status in (204, 205):
+            return Outcome(status, headers)
+        kind = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
+        streamed = self.prepared.stream and kind == "application/octet-stream"
+        if kind == "text/event-stream" or streamed:
+            return await self._stream(response, headers)
+        if self._wire.is_json:
+            return await self._json_answer(response, headers)
+        read_usage = self._usage_reader(kind)
+        length = response.headers.get("content-length")
+        if length is not None and length.isdigit() and int(length) <= SHORT_BODY:
+            # Read whole, so that a cut one is an outcome.
+            raw = await read_whole(response, SHORT_BODY)
+            usage = NO_USAGE if read_usage is None else read_usage(raw)
+            return Outcome(status, headers, body=raw, usage=usage)
+        return Outcome(status, headers, stream=PlainStream(response, read_usage))
+
+    def named(self, error: GatewayError) -> GatewayError:
+        """Put the provider's name in place of its address, which may be an internal one.
+
+        What the address guard says is for whoever named the address, or set it.
+        """
+        if isinstance(error, TransportError) and not isinstance(error, AddressRefused):
+            error.message = error.message.replace(urlsplit(self.prepared.url).netloc, self._name)
+        return error
+
+    @property
+    def _name(self) -> str:
+        return self.target.provider.name
+
+    @property
+    def _wire(self) -> Format:
+        return self.prepared.endpoint.format
+
+    async def _stream(self, response: UpstreamResponse, headers: RawHeaders) -> Outcome:
+        prepared, framing = self.prepared, self.prepared.endpoint.framing
+        cap = self._wire.max_event_bytes or self.settings.limits.max_event_bytes
+        output = output_of(prepared, self.call)
+        stream = EventStream(
+            response,
+            SSESplitter(framing if framing is not Framing.NONE else Framing.SSE, cap),
+            self._wire.watch(prepared.request, self._name),
+            output,
+        )
+        try:
+            error = await stream.hold(self.settings.limits, self.world.monotonic)
         except BaseException:
             await stream.aclose()
             raise
         if error is not None:
             await stream.aclose()
             return Outcome.failed(redacted(error, prepared.secrets), headers=headers)
-        return Outcome(status, headers, stream=stream)
-    if prepared.endpoint.format.is_json:
-        return await _json_answer(target, prepared, response, settings, headers)
-    read_usage = _usage_reader(call, prepared, kind)
-    length = response.headers.get("content-length")
-    if length is not None and length.isdigit() and int(length) <= SHORT_BODY:
-        # Read whole, so that a cut one is an outcome.
-        raw = await read_whole(response, SHORT_BODY)
-        usage = NO_USAGE if read_usage is None else read_usage(raw)
-        return Outcome(status, headers, body=raw, usage=usage)
-    return Outcome(status, headers, stream=PlainStream(response, read_usage))
+        return Outcome(response.status, with_type(headers, output.content_type), stream=stream)
 
+    async def _json_answer(self, response: UpstreamResponse, headers: RawHeaders) -> Outcome:
+        wire, name, prepared = self._wire, self._name, self.prepared
+        raw = await read_whole(response, self.settings.limits.max_response_bytes)
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise UpstreamProtocolError(f"{name} answered with a body that is no JSON.") from None
+        if isinstance(body, dict) and (error := wire.body_error(body, name)) is not None:
+            return Outcome.failed(redacted(error, prepared.secrets), headers=headers)
+        if prepared.stream:
+            raise UpstreamProtocolError(f"{name} was asked for a stream and answered with none.")
+        if not isinstance(body, dict) or not wire.is_answer(body):
+            raise UpstreamProtocolError(f"{name} answered with JSON that is no {wire.name} answer.")
+        usage = wire.usage(body) or NO_USAGE
+        if prepared.translation is not None:
+            raw = prepared.translation.answer(body)
+            headers = with_type(headers, b"application/json")
+        return Outcome(response.status, headers, body=raw, usage=usage)
 
-def _event_stream(
-    call: Call,
-    target: Target,
-    prepared: Prepared,
-    response: UpstreamResponse,
-    settings: Settings,
-) -> EventStream:
-    wire = prepared.endpoint.format
-    framing = prepared.endpoint.framing
-    cap = wire.max_event_bytes or settings.limits.max_event_bytes
-    return EventStream(
-        response,
-        SSESplitter(framing if framing is not Framing.NONE else Framing.SSE, cap),
-        wire.watch(prepared.request, target.provider.name),
-        wire,
-        call.trace_id,
-        hide_usage=prepared.hide_usage,
-    )
+    def _usage_reader(self, kind: str) -> Callable[[bytes], Usage] | None:
+        """Return what reads the usage of a body that may count some and need not: a transcription.
 
+        What is only fetched (a batch, a response of the past) was counted when it was made.
+        """
+        if kind != "application/json" or self.call.method != "POST":
+            return None
+        return self._usage_of
 
-async def _json_answer(
-    target: Target,
-    prepared: Prepared,
-    response: UpstreamResponse,
-    settings: Settings,
-    headers: RawHeaders,
-) -> Outcome:
-    wire, name = prepared.endpoint.format, target.provider.name
-    raw = await read_whole(response, settings.limits.max_response_bytes)
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise UpstreamProtocolError(f"{name} answered with a body that is no JSON.") from None
-    if isinstance(body, dict) and (error := wire.body_error(body, name)) is not None:
-        return Outcome.failed(redacted(error, prepared.secrets), headers=headers)
-    if prepared.stream:
-        raise UpstreamProtocolError(f"{name} was asked for a stream and answered with none.")
-    if not isinstance(body, dict) or not wire.is_answer(body):
-        raise UpstreamProtocolError(f"{name} answered with JSON that is no {wire.name} answer.")
-    return Outcome(response.status, headers, body=raw, usage=wire.usage(body) or NO_USAGE)
+    def _usage_of(self, raw: bytes) -> Usage:
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return NO_USAGE
+        found = self._wire.usage(body) if isinstance(body, dict) else None
+        return found or NO_USAGE
 
-
-def _usage_reader(call: Call, prepared: Prepared, kind: str) -> Callable[[bytes], Usage] | None:
-    """Return what reads the usage of a body that may count some and need not: a transcription.
-
-    What is only fetched (a batch, a response of the past) was counted when it was made.
-    """
-    if kind != "application/json" or call.method != "POST":
-        return None
-    return lambda raw: _usage_of(raw, prepared)
-
-
-def _usage_of(raw: bytes, prepared: Prepared) -> Usage:
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return NO_USAGE
-    found = prepared.endpoint.format.usage(body) if isinstance(body, dict) else None
-    return found or NO_USAGE
-
-
-async def _error_answer(
-    target: Target,
-    prepared: Prepared,
-    response: UpstreamResponse,
-    settings: Settings,
-    world: World,
-) -> Outcome:
-    raw = await read_whole(response, _MAX_ERROR_BYTES)
-    wire, name = prepared.endpoint.format, target.provider.name
-    error = wire.decode_error(response.status, response.headers, raw, name)
-    return Outcome(
-        status=response.status,
-        headers=client_headers(response.headers, settings.expose_headers),
-        error=redacted(error, prepared.secrets),
-        retry_after_s=retry_after(response.headers, world.time()),
-    )
+    async def _error_answer(self, response: UpstreamResponse, headers: RawHeaders) -> Outcome:
+        raw = await read_whole(response, _MAX_ERROR_BYTES)
+        error = self._wire.decode_error(response.status, response.headers, raw, self._name)
+        return Outcome(
+            status=response.status,
+            headers=headers,
+            error=redacted(error, self.prepared.secrets),
+            retry_after_s=retry_after(response.headers, self.world.time()),
+        )
 
 
 async def read_whole(response: UpstreamResponse, cap: int) -> bytes:
@@ -231,3 +235,11 @@ def redacted(error: GatewayError, secrets: tuple[str, ...]) -> GatewayError:
         if error.extra and secret in str(error.extra):
             error.extra = {}
     return error
+
+
+def with_type(headers: RawHeaders, content_type: bytes | None) -> RawHeaders:
+    """Return a head with another content type; None: with its own."""
+    if content_type is None:
+        return headers
+    kept = tuple((name, value) for name, value in headers if name != b"content-type")
+    return ((b"content-type", content_type), *kept)

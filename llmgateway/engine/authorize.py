@@ -23,15 +23,18 @@ Authenticate = Callable[[HTTPRequest], "Principal | None | Awaitable[Principal |
 KEY_PREFIX = "lgw_"
 """What the keys of this gateway begin with."""
 
-KEY_HEADERS = ("x-llmgateway-api-key", "x-portkey-api-key", "x-api-key")
+KEY_HEADERS = ("x-llmgateway-api-key", "x-portkey-api-key", "x-api-key", "x-goog-api-key")
 """Where a client key may stand besides `Authorization`."""
 
 _KEY_FIELDS = frozenset(name.encode() for name in ("authorization", *KEY_HEADERS))
+PROVIDER_KEY_HEADERS = ("x-api-key", "x-goog-api-key")
+"""Where SDKs of other formats put the provider's key."""
+
 _MAX_TOKEN = 4096
 
 _REFUSAL = (
     "Unknown API key. Send a client key of this gateway as `Authorization: Bearer`, `x-api-key`, "
-    "`x-llmgateway-api-key` or `x-portkey-api-key`."
+    "`x-goog-api-key`, `x-llmgateway-api-key` or `x-portkey-api-key`."
 )
 
 
@@ -65,7 +68,8 @@ class Authorizer:
         others = [request.headers.get(name) for name in KEY_HEADERS]
         tokens = [token for token in (authorization, *others) if token]
         matched = await self._match(tokens)
-        provider_key = authorization or request.headers.get("x-api-key")
+        own = (request.headers.get(name) for name in PROVIDER_KEY_HEADERS)
+        provider_key = authorization or next(filter(None, own), None)
         if principal is None and matched:
             principal = next(iter(matched.values()))
         if principal is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from llmgateway.engine.body import Outgoing
+from llmgateway.engine.credentials import Credential
 from llmgateway.engine.plan import Target
 from llmgateway.errors import InvalidRequest
+from llmgateway.providers.base import Provider
 from llmgateway.settings import Settings
 from llmgateway.types.call import Call
 from llmgateway.types.http import Headers, RawHeaders
@@ -48,7 +51,7 @@ _USER_AGENT = (b"user-agent", b"llmgateway")
 
 
 def upstream_headers(
-    call: Call, target: Target, key: str | None, options: Mapping[str, str], settings: Settings
+    call: Call, target: Target, credential: Credential, body: Outgoing, settings: Settings
 ) -> RawHeaders:
     """Return the head of a request to a provider.
 
@@ -56,21 +59,20 @@ def upstream_headers(
     Raises `InvalidRequest` for a value that cannot stand in a header.
     """
     provider = target.provider
-    fields: dict[bytes, bytes] = {}
+    options = {**target.options, **credential.options}
     try:
-        for name, value in provider.auth.headers(key, options):
-            fields[name] = value
-        for option in provider.options:
-            if option.send_as and option.name in options:
-                fields[option.send_as.lower().encode("ascii")] = options[option.name].encode(
-                    "latin-1"
-                )
+        fields = dict(provider.auth.headers(credential.key, options))
+        fields.update(_option_fields(call, provider, options, native=body.translation is None))
+        for header, text in provider.headers.items():
+            fields.setdefault(_name(header), text.encode("latin-1"))
+        for header, text in body.headers.items():
+            before = fields.get(_name(header))
+            value = text.encode("latin-1")
+            fields[_name(header)] = value if before is None else before + b"," + value
     except UnicodeEncodeError:
         raise InvalidRequest("A key or an option holds a character that no header can.") from None
-    for header, text in provider.headers.items():
-        fields.setdefault(header.lower().encode("ascii"), text.encode("latin-1"))
     if provider.request_id_header:
-        fields[provider.request_id_header.lower().encode("ascii")] = call.trace_id.encode("latin-1")
+        fields[_name(provider.request_id_header)] = call.trace_id.encode("latin-1")
     named = call.overrides.forward_headers
     asked = target.policy.forward_headers if named is None else named
     for name, value in forwarded(call.headers, (*asked, *settings.forward_headers)):
@@ -81,6 +83,26 @@ def upstream_headers(
         fields[b"content-length"] = length.encode("ascii")
     _refuse_line_breaks(fields)
     return tuple(fields.items())
+
+
+def _option_fields(
+    call: Call, provider: Provider, options: Mapping[str, str], *, native: bool
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the options that the provider wants as headers of their own.
+
+    Where caller and provider speak the same format, the caller's version and betas go along
+    whatever the config says of credentials: they are part of the format.
+    """
+    for option in provider.options:
+        value = options.get(option.name)
+        if value is None and native and option.is_protocol and option.bare_header:
+            value = call.headers.get(option.bare_header)
+        if value is not None and option.send_as:
+            yield _name(option.send_as), value.encode("latin-1")
+
+
+def _name(header: str) -> bytes:
+    return header.lower().encode("ascii")
 
 
 def forwarded(headers: Headers, asked: tuple[str, ...]) -> RawHeaders:

@@ -49,6 +49,8 @@ class Outcome:
     """What the provider's `Retry-After` asks for, in seconds."""
     never_sent: bool = False
     """Whether no answer came: retried whatever the list of statuses says."""
+    is_estimate: bool = False
+    """Whether the body is a count of tokens that nobody counted."""
     repeatable: bool = True
     """False where the request's body was a stream that is now spent."""
 
@@ -80,5 +82,6 @@ class Reply:
     """Whether the engine itself retried or fell back, so that a client need not."""
     error: GatewayError | None = None
     """What the body tells of, if the call failed."""
+    is_estimate: bool = False
     dropped: tuple[str, ...] = field(default=())
     adjusted: tuple[str, ...] = field(default=())

@@ -12,6 +12,8 @@ import orjson
 
 from llmgateway.config import Facts, Leaf, Retry
 from llmgateway.engine.attempt import attempt
+from llmgateway.engine.counting import estimated
+from llmgateway.engine.doors import format_of
 from llmgateway.engine.outcome import Outcome, Reply
 from llmgateway.engine.plan import Plan, Target
 from llmgateway.engine.prepare import Prepared, prepare
@@ -23,6 +25,7 @@ from llmgateway.engine.world import World
 from llmgateway.errors import (
     ClientDisconnected,
     ConnectionLost,
+    EndpointNotSupported,
     GatewayError,
     PermissionDenied,
     UpstreamAuthFailed,
@@ -116,9 +119,11 @@ class Engine:
 
     async def try_target(self, call: Call, plan: Plan, target: Target, draft: Draft) -> Tried:
         try:
-            prepared = prepare(call, target, self.settings, reread=plan.config.reads_params)
+            prepared = prepare(
+                call, target, self.settings, self.world, reread=plan.config.reads_params
+            )
         except GatewayError as error:
-            outcome = Outcome.failed(error)
+            outcome = self._unsent(call, target, error)
             draft.attempts.append(self._attempt_record(target, outcome, draft.started))
             return Tried(outcome.status, outcome, target, None, tries=0, retry_count=0)
         retry = target.policy.retry or (
@@ -141,6 +146,16 @@ class Engine:
             await self.world.sleep(step[0])
             waits = step[1]
         return Tried(outcome.status, outcome, target, prepared, tries, count)
+
+    def _unsent(self, call: Call, target: Target, error: GatewayError) -> Outcome:
+        """Return the outcome of a target that cannot be asked: an error, or a count estimated."""
+        counted = None
+        if isinstance(error, EndpointNotSupported):
+            try:
+                counted = estimated(call, target, self.world)
+            except GatewayError as unreadable:
+                error = unreadable
+        return Outcome.failed(error) if counted is None else counted
 
     async def _send(self, call: Call, target: Target, prepared: Prepared, draft: Draft) -> Outcome:
         outcome = await self._attempt(call, target, prepared, draft)
@@ -189,7 +204,7 @@ class Engine:
                     "holds; its operator has to renew it."
                 )
             status = error.status
-            body = orjson.dumps(_encode_error(error, prepared, call.trace_id))
+            body = orjson.dumps(format_of(call.endpoint).encode_error(error, call.trace_id))
             headers = _error_headers(headers)
         return Reply(
             status=status,
@@ -201,17 +216,10 @@ class Engine:
             tries=progress.tries,
             repeated=progress.tries > 1 or progress.targets > 1,
             error=error,
+            is_estimate=outcome.is_estimate,
             dropped=prepared.dropped if prepared else (),
             adjusted=prepared.adjusted if prepared else (),
         )
-
-
-def _encode_error(
-    error: GatewayError, prepared: Prepared | None, request_id: str
-) -> dict[str, object]:
-    if prepared is None:
-        return error.to_openai(request_id)
-    return dict(prepared.endpoint.format.encode_error(error, request_id))
 
 
 def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:

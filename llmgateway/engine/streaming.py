@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Protocol, Self
 
-from llmgateway.codecs.base import Event, EventKind, Format, Watch
+from llmgateway.codecs.base import Event, EventKind, Watch
 from llmgateway.engine.outcome import Streamed
+from llmgateway.engine.output import Output
 from llmgateway.engine.recorder import Draft
 from llmgateway.errors import (
     ClientDisconnected,
@@ -23,6 +25,9 @@ from llmgateway.types.usage import NO_USAGE, Usage
 
 SHORT_BODY = 2**20
 """A body up to this size may be held whole: to see that it is, or to read its usage."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Splitter(Protocol):
@@ -48,18 +53,13 @@ class EventStream:
         response: UpstreamResponse,
         splitter: Splitter,
         watch: Watch,
-        wire: Format,
-        request_id: str,
-        *,
-        hide_usage: bool,
+        output: Output,
     ) -> None:
         self._response = response
         self._chunks = response.chunks()
         self._splitter = splitter
         self._watch = watch
-        self._format = wire
-        self._request_id = request_id
-        self._hide_usage = hide_usage
+        self._output = output
         self._held: list[bytes] = []
         self._pending: asyncio.Future[bytes | None] | None = None
         self._at_end = False
@@ -100,10 +100,14 @@ class EventStream:
         return None
 
     def _keep(self, event: Event, kind: EventKind) -> int:
-        if kind is EventKind.USAGE and self._hide_usage:
-            return 0
-        self._held.append(event.raw)
+        if out := self._become(event, kind):
+            self._held.append(out)
         return len(event.raw)
+
+    def _become(self, event: Event, kind: EventKind) -> bytes:
+        if kind is EventKind.ERROR and self._watch.error is not None:
+            return self._output.error(event, self._watch.error)
+        return self._output.feed(event, kind)
 
     async def _next_events(self, timeout_s: float) -> list[Event] | None:
         """Return the events of the next read, those at the end, or None when time is up.
@@ -140,13 +144,13 @@ class EventStream:
             self._broken = error
         if self._watch.ended_well:
             self._broken = None  # whatever befell the connection after the end is no one's loss
-            if last := self._splitter.rest + self._watch.owed():
+            if last := self._output.close(self._splitter.rest, self._watch.owed()):
                 yield last
             return
         if self._broken is None and self._watch.error is None:
             self._broken = UpstreamProtocolError(_CUT)
         if self._watch.error is None and self._broken is not None:
-            yield b"\n" + self._format.error_event(self._broken, self._request_id)
+            yield self._output.fail(self._broken)
         raise StreamAborted
 
     def _pass(self, chunk: bytes | None) -> bytes:
@@ -155,12 +159,7 @@ class EventStream:
             events = self._splitter.flush()
         else:
             events = self._splitter.feed(chunk)
-        out = []
-        for event in events:
-            kind = self._watch.feed(event)
-            if kind is not EventKind.USAGE or not self._hide_usage:
-                out.append(event.raw)
-        return b"".join(out)
+        return b"".join([self._become(event, self._watch.feed(event)) for event in events])
 
     async def aclose(self) -> None:
         """Stop reading and close the upstream."""
@@ -237,9 +236,13 @@ class StreamBody:
         except StopAsyncIteration:
             await self._end(self._status, None)
             raise
-        except Exception:
+        except StreamAborted:
             await self._end(self._status, self._stream.error or InternalError(""))
             raise
+        except Exception as error:
+            logger.exception("A stream ended in an error of the gateway's own.")
+            await self._end(self._status, InternalError(""))
+            raise StreamAborted from error
         except BaseException:
             await self.aclose()
             raise

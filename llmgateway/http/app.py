@@ -9,6 +9,7 @@ import orjson
 
 from llmgateway.engine.authorize import Authorizer, Identity
 from llmgateway.engine.compile import Compiler
+from llmgateway.engine.doors import format_of
 from llmgateway.engine.models import list_models
 from llmgateway.engine.outcome import Reply
 from llmgateway.engine.pipeline import Engine
@@ -143,7 +144,7 @@ class App:
             *encode_fields(ours.family, fields),
             *_error_fields(error),
         )
-        body = orjson.dumps(error.to_openai(draft.trace_id))
+        body = orjson.dumps(format_of(draft.endpoint).encode_error(error, draft.trace_id))
         return HTTPResponse(error.status, headers, body)
 
 
@@ -166,6 +167,8 @@ def _response(reply: Reply, ours: GatewayHeaders, trace_id: str) -> HTTPResponse
         fields["last-used-option-index"] = reply.target
     if reply.provider is not None:
         fields["provider"] = reply.provider
+    if reply.is_estimate:
+        fields["token-count"] = "estimate"
     if reply.dropped:
         fields["dropped-params"] = ", ".join(reply.dropped)
     if reply.adjusted:

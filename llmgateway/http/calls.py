@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
 from llmgateway.engine.authorize import Identity
 from llmgateway.engine.resolve import find
@@ -11,6 +13,7 @@ from llmgateway.http.bodies import Payload
 from llmgateway.http.headers import GatewayHeaders
 from llmgateway.http.routes import Body, Matched
 from llmgateway.providers import PLANNED, Registry
+from llmgateway.types import JSON
 from llmgateway.types.call import Call
 from llmgateway.types.http import Headers, HTTPRequest
 
@@ -35,7 +38,7 @@ class Reader:
         deadline: float,
     ) -> Call:
         """Build the call; raises `InvalidRequest` for a field that cannot be used."""
-        body = payload.parsed
+        body, query, params = _door_view(payload.parsed, request.query, matched.params)
         if body is None and matched.route.body is Body.JSON and request.method == "POST":
             raise InvalidRequest("This path needs a body: send one JSON object.")
         provider = ours.get("provider")
@@ -51,7 +54,7 @@ class Reader:
             method=request.method,
             path=request.path,
             suffix=matched.suffix,
-            query=request.query,
+            query=query,
             headers=request.headers,
             body=body,
             raw=payload.raw,
@@ -60,6 +63,8 @@ class Reader:
             caller_key=identity.caller_key,
             provider=provider,
             model=model,
+            params=params,
+            from_path=_FROM_PATH if matched.params else frozenset(),
             trace_id=trace_id,
             deadline=deadline,
             options=self.options(request.headers, ours),
@@ -85,6 +90,24 @@ class Reader:
         for suffix, value in ours.fields.items():
             found.update((meaning.option.name, value) for meaning in prefixed.get(suffix, ()))
         return found
+
+
+_FROM_PATH = frozenset({"model", "stream"})
+
+
+def _door_view(
+    body: JSON | None, query: str, params: Mapping[str, str]
+) -> tuple[JSON | None, str, Mapping[str, str]]:
+    """Let policies find in the body what a door has in the path, and keep its query to itself."""
+    if not params or body is None:
+        return body, query, params
+    fields = parse_qsl(query, keep_blank_values=True)
+    alt = dict(fields).get("alt", "")
+    rest = urlencode([(name, value) for name, value in fields if name not in ("alt", "key")])
+    view = {**body, "model": params["model"]}
+    if params["operation"].startswith("stream"):
+        view["stream"] = True
+    return view, rest, {**params, "alt": alt}
 
 
 def _checked_model(model: object) -> str:

@@ -31,6 +31,7 @@ REQUEST_HEADERS: Mapping[str, str] = {
     "forward-headers": "Names of request headers that go on to the provider, comma-separated.",
     "request-timeout": "Milliseconds that one try may take until the provider's head arrives.",
     "retry-count": "Retries (0-10) where no config sets `retry`.",
+    "unsupported-params": "`drop`, `refuse` or `pass` parameters that a target cannot take.",
     "strict-open-ai-compliance": "`true` or `false`; either this or the config switches it off.",
 }
 """What a request may say, by the name after the family's prefix."""
@@ -51,6 +52,7 @@ RESPONSE_HEADERS: Mapping[str, str] = {
     "provider": "The provider that answered.",
     "dropped-params": "Parameters left out because the provider refuses them.",
     "adjusted-params": "Parameters renamed or changed to the provider's dialect.",
+    "token-count": "`estimate` where a count of tokens is one: the provider cannot count.",
     "gateway-exception": "`true` on an error that the gateway itself made before any target.",
 }
 """What an answer may say, by the name after the family's prefix."""
@@ -122,6 +124,7 @@ class GatewayHeaders:
             request_timeout_ms=self._integer("request-timeout", 1, 10**9),
             forward_headers=self._forward_headers(),
             strict=self._flag("strict-open-ai-compliance"),
+            unsupported=self._one_of("unsupported-params", ("drop", "refuse", "pass")),
             retry_attempts=self._integer("retry-count", 0, MAX_RETRY_COUNT),
         )
 
@@ -152,13 +155,15 @@ class GatewayHeaders:
             raise self._fault(name, f"an integer from {low} to {high}")
         return int(value)
 
-    def _flag(self, name: str) -> bool | None:
+    def _one_of(self, name: str, words: tuple[str, ...]) -> str | None:
         value = self.get(name)
-        if value is None:
-            return None
-        if value.lower() not in ("true", "false"):
-            raise self._fault(name, "`true` or `false`")
-        return value.lower() == "true"
+        if value is None or value.lower() in words:
+            return value and value.lower()
+        raise self._fault(name, " or ".join(f"`{word}`" for word in words))
+
+    def _flag(self, name: str) -> bool | None:
+        value = self._one_of(name, ("true", "false"))
+        return None if value is None else value == "true"
 
     def _fault(self, name: str, wanted: str) -> InvalidRequest:
         header = self.family + name

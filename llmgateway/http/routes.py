@@ -7,8 +7,10 @@ Code, tests and docs read this one table. A path that it does not name is proxie
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from urllib.parse import unquote
 
 from llmgateway.errors import MethodNotAllowed, NotFound
 
@@ -57,6 +59,8 @@ class Matched:
 
     route: Route
     suffix: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    """What a door has in the path: `model` and `operation`."""
 
 
 def _post(path: str, endpoint: str, doc: str, body: Body = Body.JSON) -> Route:
@@ -77,6 +81,8 @@ ROUTES: tuple[Route, ...] = (
     _post("/v1/audio/transcriptions", "transcription", "Speech to text.", Body.UPLOAD),
     _post("/v1/audio/translations", "translation", "Speech to English text.", Body.UPLOAD),
     _post("/v1/responses", "responses", "The Responses API, streamed or not."),
+    _post("/v1/messages", "messages", "Anthropic's Messages API, streamed or not."),
+    _post("/v1/messages/count_tokens", "count_tokens", "Its count of tokens."),
     Route(
         ("GET", "POST", "DELETE"), "/v1/responses/{path}", "responses",
         "One response: retrieve, delete, cancel, input items.",
@@ -108,26 +114,44 @@ ROUTES: tuple[Route, ...] = (
 )  # fmt: skip
 """Everything with a name of its own, in the order of the docs."""
 
+MODEL_ROUTES: Mapping[str, Route] = {
+    operation: _post(f"/v1beta/models/{{model}}:{operation}", endpoint, doc)
+    for operation, endpoint, doc in (
+        ("generateContent", "generate_content", "Gemini's API."),
+        (
+            "streamGenerateContent",
+            "generate_content",
+            "Streamed: events with `alt=sse`, else one JSON array.",
+        ),
+        ("countTokens", "generate_content_count_tokens", "Its count of tokens."),
+        ("embedContent", "embed_content", "Its embedding of one content."),
+        ("batchEmbedContents", "embed_content", "Its embeddings of several."),
+    )
+}
+"""Gemini's paths, by operation; served below `/v1/` as well. The model is everything before the
+last colon, plain slashes included."""
+
 PROXY_ROUTE = Route(
     METHODS, "/v1/{path}", "proxy", "Any other path: passed on to the provider as it is.",
     base="/v1", body=Body.ANY,
 )  # fmt: skip
 
-# Named one by one: ids of fine-tuned models (`ft:gpt-4o:acme::id`) have colons too.
-_GEMINI_VERBS = "(?:streamG|g)enerateContent|countTokens|embedContent|batchEmbedContents"
-
 PLANNED: tuple[tuple[str, str], ...] = (
-    (r"/v1/messages(/.*)?", "Anthropic's Messages API"),
+    (r"/v1/messages/.+", "The rest of Anthropic's API"),
     (r"/v1/realtime", "The realtime API"),
     (r"/v1/prompts(/.*)?", "The API of saved prompts"),
     (r"/v1/batches/[^/]+/output", "The output of a batch as rows"),
-    (rf"/v1beta/.*|/v1/models/.+:(?:{_GEMINI_VERBS})", "Gemini's API"),
+    (r"/v1beta/.*", "The rest of Gemini's API"),
 )
 """Paths that a later version serves; until then they are not found, and say so."""
 
 _EXACT = {(method, r.path): r for r in ROUTES if not r.base for method in r.methods}
 _BELOW = tuple((route.base + "/", route) for route in ROUTES if route.base)
 _PLANNED = tuple((re.compile(pattern), what) for pattern, what in PLANNED)
+# Named one by one: ids of fine-tuned models (`ft:gpt-4o:acme::id`) have colons too.
+_MODEL_PATH = re.compile(
+    rf"/v1(?:beta)?/models/(?P<model>.+):(?P<operation>{'|'.join(MODEL_ROUTES)})"
+)
 _UNSAFE = re.compile(
     r"//|/\.{1,2}(?:/|$)|%(?:2e|2f|5c|0[0-9a-f]|1[0-9a-f]|7f)|%(?![0-9a-f]{2})|[^\x21-\x7e]|[;\\#?]",
     re.IGNORECASE,
@@ -147,6 +171,10 @@ def match(method: str, path: str) -> Matched:
     route = _EXACT.get((method, path))
     if route is not None:
         return Matched(route, "")
+    named = _MODEL_PATH.fullmatch(path)
+    if named and method == "POST":
+        params = {"model": unquote(named["model"]), "operation": named["operation"]}
+        return Matched(MODEL_ROUTES[named["operation"]], "", params)
     for pattern, what in _PLANNED:
         if pattern.fullmatch(path):
             raise NotFound(f"{what} is not available in this version yet.")

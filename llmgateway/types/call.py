@@ -53,6 +53,8 @@ class Overrides:
     strict: bool | None = None
     retry_attempts: int | None = None
     """The retry count used where no config sets `retry`."""
+    unsupported: str | None = None
+    """`drop`, `refuse` or `pass`: what becomes of parameters that a target has no place for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class Call:
     trace_id: str
     deadline: float
     """Monotonic seconds at which the whole call must have ended."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    """What the path says where a door has it there: `model`, `operation`, `alt`."""
+    from_path: frozenset[str] = frozenset()
+    """Members of `body` that are the path's, so that policies find them; not part of `raw`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Provider options from headers, by option name; used where the config names no provider."""
     overrides: Overrides = Overrides()
