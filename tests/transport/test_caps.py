@@ -56,7 +56,9 @@ async def test_a_coding_that_we_do_not_undo_is_an_error(
     await provider.until(lambda it: it.open == 0)
 
 
-@pytest.mark.parametrize("data", [b"not gzip", gzip.compress(b"x" * 100)[:-1]])
+@pytest.mark.parametrize(
+    "data", [b"not gzip", gzip.compress(b"x" * 100)[:-1]], ids=["another", "cut"]
+)
 async def test_a_coding_that_is_broken_is_an_error(
     serve: Serve, transport: HttpxTransport, data: bytes
 ) -> None:

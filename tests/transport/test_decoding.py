@@ -126,6 +126,10 @@ def test_no_byte_at_all_is_no_error(coding: str) -> None:
         ("deflate", zlib.compress(b"x")[:-4] + b"1234"),
         ("deflate", raw_deflate(PLAIN)[:-10]),
     ],
+    ids=[
+        *("text", "zlib", "last byte", "cut", "half a member", "garbage", "checksum", "one byte"),
+        *("one byte of zlib", "no deflate", "last byte of zlib", "checksum of zlib", "raw, cut"),
+    ],
 )
 @pytest.mark.parametrize("cut", [5, 10**9])
 def test_a_broken_or_cut_body_is_a_protocol_error(coding: str, data: bytes, cut: int) -> None:
