@@ -23,6 +23,8 @@ PLACE: Final = "index"
 """Where in its turn a tool's call stood, in `extra_content["messages"]`."""
 
 _OWN: Final = frozenset({"text", "thinking", "redacted_thinking"})
+_DIRECT: Final = {"type": "direct"}
+"""The `caller` that every call has unless another tool made it."""
 _CALL: Final = frozenset({"type", "id", "name", "input", "cache_control"})
 _LOCATIONS: Final = frozenset({
     "char_location", "page_location", "content_block_location",
@@ -75,7 +77,11 @@ def read_call(block: Block, place: int | None) -> JSON:
         "type": "function",
         "function": {"name": block.get("name"), "arguments": dump(given if given else {})},
     }
-    kept = {key: value for key, value in block.items() if key not in _CALL}
+    kept = {
+        key: value
+        for key, value in block.items()
+        if key not in _CALL and value is not None and value != _DIRECT
+    }
     if place is not None:
         kept[PLACE] = place
     if kept:
@@ -183,13 +189,12 @@ def write_call(call: JSON, losses: Losses) -> Block:
     """Return a tool's call as a block."""
     function = call.get("function")
     named: JSON = function if isinstance(function, dict) else {}
-    kept = {key: value for key, value in _kept(call).items() if key != PLACE and key not in _CALL}
     block: Block = {
         "type": "tool_use",
         "id": tool_id(call.get("id")),
         "name": named.get("name"),
         "input": read_arguments(named.get("arguments"), losses),
-        **kept,
+        **own_extra(call),
     }
     if not isinstance(block["name"], str) or not block["name"]:
         raise InvalidRequest("Each tool call needs `function.name`.", param="messages")
@@ -219,6 +224,11 @@ def tool_id(value: object) -> str:
             "Each tool call and each result needs the call's id.", param="messages"
         )
     return _BAD_ID.sub("_", value)
+
+
+def own_extra(call: JSON) -> JSON:
+    """Return the members of a call's block that the hub has no word for."""
+    return {key: value for key, value in _kept(call).items() if key != PLACE and key not in _CALL}
 
 
 def _kept(call: JSON) -> JSON:

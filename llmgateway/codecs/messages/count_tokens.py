@@ -25,6 +25,11 @@ FILE_TOKENS: Final = 3_000
 """A document by address or id, of a size that nobody knows here."""
 FILE_BYTES_PER_TOKEN: Final = 40
 """Of a document that came along; most of a PDF's bytes are not its words."""
+TOOL_PROMPT_TOKENS: Final = 350
+"""What providers themselves say to a model about using tools at all.
+
+Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview#pricing
+"""
 MESSAGE_TOKENS: Final = 4
 """What stands around each message."""
 
@@ -40,7 +45,8 @@ def estimate(request: JSON) -> int:
             total += MESSAGE_TOKENS + _of_content(message.get("content"))
             total += sum(_of_json(call) for call in as_list(message.get("tool_calls")))
             total += _of_thoughts(message)
-    total += sum(_of_json(tool) for tool in as_list(request.get("tools")))
+    tools = as_list(request.get("tools"))
+    total += sum(_of_json(tool) for tool in tools) + (TOOL_PROMPT_TOKENS if tools else 0)
     total += _of_json(request.get("response_format"))
     return max(total, 1)
 

@@ -106,8 +106,8 @@ class Draft:
             case "thinking":
                 return {"type": "thinking", "thinking": "", "signature": ""}
             case "tool_use":
-                named = {"id": self.block["id"], "name": self.block["name"]}
-                return {"type": "tool_use", **named, "input": {}}
+                named = {key: value for key, value in self.block.items() if key != "arguments"}
+                return {**named, "input": {}}
         return write_block(self.block)[0]
 
 
@@ -131,9 +131,9 @@ def written_draft(block: Block) -> Draft:
     return Draft(-1, block, is_written=True)
 
 
-def call_draft(number: int, call_id: str) -> Draft:
-    """Begin a tool's call."""
-    block = {"type": "tool_use", "id": call_id, "name": "", "arguments": ""}
+def call_draft(number: int, call_id: str, extra: JSON) -> Draft:
+    """Begin a tool's call; `extra` are members of the block that the hub has no word for."""
+    block = {**extra, "type": "tool_use", "id": call_id, "name": "", "arguments": ""}
     return Draft(-1, block, call=number)
 
 

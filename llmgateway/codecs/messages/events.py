@@ -14,7 +14,7 @@ import orjson
 from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import as_list
+from llmgateway.codecs.messages.blocks import as_list, own_extra
 from llmgateway.codecs.messages.carrier import pack
 from llmgateway.codecs.messages.citations import citation_of
 from llmgateway.codecs.messages.drafts import Draft, call_draft, draft_of, written_draft
@@ -146,7 +146,7 @@ class MessagesEncoder:
             carrier = pack({"call": self._calls[number], "extra": extra})
             self._drafts.append(written_draft(carrier))
         if is_new:
-            self._drafts.append(call_draft(number, self._calls[number]))
+            self._drafts.append(call_draft(number, self._calls[number], own_extra(call)))
         draft = next((one for one in self._drafts if one.call == number), None)
         function = call.get("function")
         if draft is not None and isinstance(function, dict):

@@ -161,7 +161,8 @@ def _assistant(content: Any) -> list[JSON]:
     turn = read_content(blocks)
     texts = [block["text"] for block in turn.blocks if isinstance(block.get("text"), str)]
     message: JSON = {"role": "assistant", "content": "".join(texts) if texts else None}
-    if any(block.get("type") != "text" or len(block) > 2 for block in turn.blocks):
+    is_plain = len(turn.blocks) == 1 and turn.blocks[0].keys() <= {"type", "text"}
+    if turn.blocks and not is_plain:
         message["content_blocks"] = turn.blocks
     if turn.calls:
         message["tool_calls"] = [_with_extra(call, extras) for call in turn.calls]

@@ -7,7 +7,7 @@ from typing import Any
 from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import PLACE, as_list, read_arguments
+from llmgateway.codecs.messages.blocks import PLACE, as_list, own_extra, read_arguments
 from llmgateway.codecs.messages.carrier import pack
 from llmgateway.codecs.messages.citations import citation_of, own_citations
 from llmgateway.codecs.messages.losses import Losses
@@ -134,6 +134,7 @@ def write_call(call: JSON, ctx: Context) -> list[Block]:
         "id": call_id(call.get("id"), ctx),
         "name": str(named.get("name") or ""),
         "input": read_arguments(named.get("arguments"), Losses()),
+        **own_extra(call),
     }
     extra = foreign_extra(call)
     return [pack({"call": block["id"], "extra": extra}), block] if extra else [block]

@@ -16,9 +16,9 @@ from llmgateway.types.capabilities import Capabilities, Reasoning
 
 BUDGETS: Final = {
     "minimal": 1_024,
-    "low": 2_048,
+    "low": 1_024,
     "medium": 8_192,
-    "high": 16_384,
+    "high": 24_576,
     "xhigh": 32_768,
     "max": 32_768,
 }

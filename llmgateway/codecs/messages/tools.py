@@ -6,6 +6,7 @@ Sources: https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -65,12 +66,23 @@ def _write_tool(tool: JSON, found: Tools, *, takes_strict: bool, losses: Losses)
     elif isinstance(kind, str) and kind in _BUILT_IN:
         options = tool.get("options")
         _BUILT_IN[kind](tool, options if isinstance(options, dict) else {}, found, losses)
-    elif kind == "native" and isinstance(own, dict):
+    elif kind == "native" and isinstance(own, dict) and _is_ours(own):
         found.tools.append(own)
-    elif isinstance(tool.get("name"), str) and (kind is None or own is None):
+    elif isinstance(tool.get("name"), str) and own is None and kind != "custom":
         found.tools.append(tool)  # the API's own, as a caller wrote it
     else:
         losses.drop(f"tools.{kind}" if isinstance(kind, str) else "tools")
+
+
+def _is_ours(native: JSON) -> bool:
+    """Tell this API's own tools from those of others: they have dated types, or a name beside."""
+    kind = native.get("type")
+    if not isinstance(kind, str):
+        return False
+    return isinstance(native.get("name"), str) or _DATED.search(kind) is not None
+
+
+_DATED: Final = re.compile(r"_20\d{6}$|^mcp_toolset$")
 
 
 def _function(tool: JSON, *, takes_strict: bool, losses: Losses) -> JSON:
