@@ -35,7 +35,7 @@ class Payload:
 
 
 def check_head(headers: Headers, limits: Limits) -> None:
-    """Refuse heads that are too large, or whose body length two readers could take differently.
+    """Refuse heads that are too large, or whose length or host two readers could take differently.
 
     Servers differ in what they let through; this is the last place to ask (S4, S5).
     """
@@ -47,6 +47,8 @@ def check_head(headers: Headers, limits: Limits) -> None:
         raise UnclearFraming("Send one Content-Length, in digits.")
     if codings and (lengths or [coding.strip().lower() for coding in codings] != ["chunked"]):
         raise UnclearFraming("Send either Content-Length or Transfer-Encoding: chunked.")
+    if len(headers.get_all("host")) > 1:
+        raise UnclearFraming("Send one Host.")
     encoding = headers.get("content-encoding")
     if encoding and encoding.strip().lower() != "identity":
         raise UnsupportedMediaType("Send the body without Content-Encoding.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Coroutine
 from functools import cache
@@ -11,7 +12,7 @@ from llmgateway import Gateway
 from llmgateway_asgi.app import Message, Receive, Scope, Send
 from llmgateway_asgi.front import ASGIApp
 from tests.http.clients.base import Host
-from tests.http.loops import LoopThread
+from tests.http.loops import SOON_S, LoopThread
 from tests.http.servers import AppServer
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ class ASGIHost(Host):
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.served = self.app(gateway)
+        self.active = 0
+        self.changed = threading.Condition()
         self._thread = serving_thread()
         self._server = AppServer(_Counted(self), self._thread, self.http)
         self.port = self._server.port
@@ -43,6 +46,11 @@ class ASGIHost(Host):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop of the server."""
         return self._thread.run(coroutine)
+
+    def wait_idle(self) -> bool:
+        """Wait until every call of the app has ended."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.active == 0, SOON_S)
 
     def begin_stop(self) -> None:
         """Tell uvicorn to stop."""
@@ -71,4 +79,16 @@ class _Counted:
             self._host.taken += len(message.get("body", b""))
             return message
 
-        await self._host.served(scope, counted if scope["type"] == "http" else receive, send)
+        if scope["type"] != "http":
+            await self._host.served(scope, receive, send)
+            return
+        self._count(1)
+        try:
+            await self._host.served(scope, counted, send)
+        finally:
+            self._count(-1)
+
+    def _count(self, step: int) -> None:
+        with self._host.changed:
+            self._host.active += step
+            self._host.changed.notify_all()

@@ -33,6 +33,10 @@ class Host(ABC):
         """Run a coroutine where the gateway runs."""
 
     @abstractmethod
+    def wait_idle(self) -> bool:
+        """Wait until no request is being served; False if one takes too long."""
+
+    @abstractmethod
     def begin_stop(self) -> None:
         """Stop serving soon; does not wait."""
 
