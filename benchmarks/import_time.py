@@ -1,11 +1,13 @@
-"""Measure how long `import llmgateway` takes in a fresh interpreter.
+"""Measure how long `import llmgateway` takes in a fresh interpreter, and what using it adds.
 
-    .venv/bin/python benchmarks/import_time.py [--runs 21] [--module llmgateway] [--limit-ms 150]
+    .venv/bin/python benchmarks/import_time.py [--runs 21] [--module llmgateway …] [--limit-ms 150]
 
-Prints the median over the runs, with the fastest and the slowest, and the modules that cost most.
+The package loads its engine at the first use of `Gateway`, so that is timed as well, as
+`llmgateway.gateway`. Prints the median over the runs, with the fastest and the slowest, and the
+modules that cost most.
 Only the import is timed, inside the new interpreter, so its start is not counted. A first run
-that is not counted writes the byte code. Aim: a median below 150 ms. With `--limit-ms`, a median
-above the limit is exit status 1.
+that is not counted writes the byte code. Aim: below 150 ms for the package. With `--limit-ms`, a
+median of the first module above the limit is exit status 1.
 """
 
 from __future__ import annotations
@@ -50,21 +52,27 @@ def _python(*args: str) -> subprocess.CompletedProcess[str]:
 def main() -> int:
     """Measure, print the figures, and say whether the limit was kept."""
     parser = argparse.ArgumentParser(description="Time an import in fresh interpreters.")
-    parser.add_argument("--module", default="llmgateway")
+    parser.add_argument("--module", nargs="+", default=["llmgateway", "llmgateway.gateway"])
     parser.add_argument("--runs", type=int, default=21)
     parser.add_argument("--limit-ms", type=float, default=None)
     args = parser.parse_args()
 
-    import_ms(args.module)
-    times = [import_ms(args.module) for _ in range(args.runs)]
+    medians = [measure(module, args.runs) for module in args.module]
+    return int(args.limit_ms is not None and medians[0] > args.limit_ms)
+
+
+def measure(module: str, runs: int) -> float:
+    """Time a module's import, print the figures, and return the median in milliseconds."""
+    import_ms(module)
+    times = [import_ms(module) for _ in range(runs)]
     median = statistics.median(times)
     print(
-        f"import {args.module}: median {median:.1f} ms over {args.runs} runs"
+        f"import {module}: median {median:.1f} ms over {runs} runs"
         f" (fastest {min(times):.1f}, slowest {max(times):.1f})"
     )
-    for own_ms, name in costliest(args.module):
+    for own_ms, name in costliest(module):
         print(f"  {own_ms:7.1f} ms  {name}")
-    return int(args.limit_ms is not None and median > args.limit_ms)
+    return median
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ ANSWER = json.dumps(
         "usage": {"prompt_tokens": 200, "completion_tokens": 160, "total_tokens": 360},
     }
 ).encode()
-RESPONSE = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-    % (len(ANSWER), ANSWER)
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+    len(ANSWER),
+    ANSWER,
 )
 QUESTION = json.dumps(
     {"model": "m", "messages": [{"role": "user", "content": "word " * 180}]}
@@ -128,7 +128,9 @@ async def measure(requests: int, in_flight: int) -> None:
                 server.terminate()
     upstream.close()
     done = each * in_flight
-    print(f"{in_flight} in flight: {used / done * 1e6:,.0f} µs CPU a request, {done / elapsed:,.0f}/s")
+    print(
+        f"{in_flight} in flight: {used / done * 1e6:,.0f} µs CPU a request, {done / elapsed:,.0f}/s"
+    )
 
 
 def main() -> None:

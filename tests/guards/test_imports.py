@@ -73,8 +73,9 @@ def _imported(node: ast.AST) -> Iterator[str]:
             yield module
 
 
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    loaded = modules_after("import llmgateway") - modules_after("pass")
+@pytest.mark.parametrize("statement", ["import llmgateway", "from llmgateway import Gateway"])
+def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
+    loaded = modules_after(statement) - modules_after("pass")
 
     assert set() == loaded & NOT_AT_IMPORT
 
