@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -104,33 +103,39 @@ async def wait_until_up(port: int) -> None:
     raise SystemExit("the server did not start")
 
 
-async def measure(requests: int, in_flight: int) -> None:
+async def drive(
+    command: list[str], port: int, upstream_port: int, requests: int, in_flight: int
+) -> None:
     loop = asyncio.get_running_loop()
-    upstream = await loop.create_server(Upstream, "127.0.0.1", 0)
-    address = upstream.sockets[0].getsockname()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "server.toml")
-        config.write_text(
-            f'[providers.openai]\nbase_url = "http://127.0.0.1:{address[1]}/v1"\n', encoding="utf-8"
-        )
-        command = [sys.executable, "-m", "llmgateway", "serve", "--port", str(port)]
-        command += ["--config", str(config)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-            try:
-                await wait_until_up(port)
-                await client(port, 100)  # warm up
-                each = requests // in_flight
-                before, started = cpu_s(server.pid), time.perf_counter()
-                await asyncio.gather(*(client(port, each) for _ in range(in_flight)))
-                elapsed, used = time.perf_counter() - started, cpu_s(server.pid) - before
-            finally:
-                server.terminate()
-    upstream.close()
+    upstream = await loop.create_server(Upstream, "127.0.0.1", upstream_port)
+    server = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        await wait_until_up(port)
+        await client(port, 100)  # warm up
+        each = requests // in_flight
+        before, started = cpu_s(server.pid), time.perf_counter()
+        await asyncio.gather(*(client(port, each) for _ in range(in_flight)))
+        elapsed, used = time.perf_counter() - started, cpu_s(server.pid) - before
+    finally:
+        server.terminate()
+        await server.wait()
+        upstream.close()
     done = each * in_flight
     print(
-        f"{in_flight} in flight: {used / done * 1e6:,.0f} µs CPU a request, {done / elapsed:,.0f}/s"
+        f"{in_flight} in flight: {used / done * 1e6:,.0f} µs CPU a request,"
+        f" {done / elapsed:,.0f} requests/s"
     )
+
+
+def measure(requests: int, in_flight: int) -> None:
+    port, upstream_port = free_port(), free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "server.toml")
+        base_url = f"http://127.0.0.1:{upstream_port}/v1"
+        config.write_text(f'[providers.openai]\nbase_url = "{base_url}"\n', encoding="utf-8")
+        command = [sys.executable, "-m", "llmgateway", "serve", "--port", str(port)]
+        command += ["--config", str(config)]
+        asyncio.run(drive(command, port, upstream_port, requests, in_flight))
 
 
 def main() -> None:
@@ -139,7 +144,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, nargs="*", default=[1, 16])
     arguments = parser.parse_args()
     for in_flight in arguments.in_flight:
-        asyncio.run(measure(arguments.requests, in_flight))
+        measure(arguments.requests, in_flight)
 
 
 if __name__ == "__main__":
