@@ -116,6 +116,9 @@ class Settings(_Model):
     """`http://10.0.0.5:11434`: origins that may be reached although their address is not public."""
     allow_loopback_upstreams: bool = False
     """Whether providers on this machine may be reached, at any port."""
+    resend_lost: bool = True
+    """Whether a request is sent once more when the reused connection under it had died before any
+    byte of an answer: no retry, since the provider cannot have seen it whole."""
     unsupported_params: Literal["drop", "refuse", "pass"] = "drop"
     """What becomes of parameters that a target has no place for: left out and named in a response
     header, refused with a 400, or passed as they are."""

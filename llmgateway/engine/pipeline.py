@@ -160,7 +160,8 @@ class Engine:
     async def _send(self, call: Call, target: Target, prepared: Prepared, draft: Draft) -> Outcome:
         outcome = await self._attempt(call, target, prepared, draft)
         error = outcome.error
-        if isinstance(error, ConnectionLost) and error.reused and outcome.repeatable:
+        lost = isinstance(error, ConnectionLost) and error.reused
+        if lost and outcome.repeatable and self.settings.resend_lost:
             # R16: a pooled connection that died before any byte of an answer proves nothing about
             # the provider; the request is sent once more, which is no retry.
             outcome = await self._attempt(call, target, prepared, draft, resent=True)

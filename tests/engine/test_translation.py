@@ -145,7 +145,7 @@ async def test_a_stream_crosses_from_messages_to_openai() -> None:
 
 
 async def test_a_stream_crosses_from_chat_to_anthropic() -> None:
-    chunks = [
+    chunks: list[dict[str, Any]] = [
         {"type": "message_start", "message": {**MESSAGE, "content": []}},
         {
             "type": "content_block_start",
