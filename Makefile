@@ -2,7 +2,7 @@
 # with venv, sets up .venv by itself and is quick the second time.
 
 PORT ?= 8787
-ARGS ?=
+ARGS ?= -n 2
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_TESTS := tests/sdk/node

@@ -8,7 +8,8 @@ from llmgateway.testing.fake_row import FAKE
 
 
 def test_the_row_has_every_endpoint() -> None:
-    wanted = {route.endpoint for route in ROUTES if route.access is not Access.ANYONE}
+    of_others = {"messages", "count_tokens"}  # reached through chat, like Gemini's
+    wanted = {route.endpoint for route in ROUTES if route.access is not Access.ANYONE} - of_others
 
     assert wanted == FAKE.endpoints.keys()
 
