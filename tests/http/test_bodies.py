@@ -133,16 +133,14 @@ def test_a_model_that_is_no_name_is_400_or_judged_by_the_provider(
     assert 400 == answer.status
 
 
-@pytest.mark.parametrize("value", [None, True, 5, "text", [], {}, [[]], [5], {"a": None}])
 @pytest.mark.parametrize(
     "name", ["messages", "stream", "stream_options", "n", "tools", "max_tokens"]
 )
-def test_a_field_of_the_wrong_type_is_the_providers_to_judge(
-    client: Client, name: str, value: Any
-) -> None:
-    answer = client.post(CHAT, {**chat_body(), name: value})
+def test_a_field_of_the_wrong_type_is_the_providers_to_judge(client: Client, name: str) -> None:
+    values: list[Any] = [None, True, 5, "text", [], {}, [[]], [5], {"a": None}]
+    found = {client.post(CHAT, {**chat_body(), name: value}).status for value in values}
 
-    assert answer.status in (200, 400)
+    assert found <= {200, 400}
 
 
 BIG = b"123456789012345678901234567890"

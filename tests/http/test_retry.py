@@ -227,8 +227,8 @@ def test_a_timed_out_try_falls_back(client: Client) -> None:
 
 
 def test_a_timeout_ends_with_the_head_of_the_answer(client: Client) -> None:
-    config = {"provider": "fake", "request_timeout": 1000}
-    found = client.chat("fake-tokens-3-pace-400ms", config=config, stream=True)
+    config = {"provider": "fake", "request_timeout": 500}
+    found = client.chat("fake-tokens-3-pace-150ms", config=config, stream=True)
 
     assert found.whole
 
