@@ -7,8 +7,9 @@ from typing import Any
 from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import Turn, as_list, dump, read_content
+from llmgateway.codecs.messages.blocks import Turn, dump, read_content
 from llmgateway.codecs.messages.citations import annotations_of
+from llmgateway.codecs.messages.shape import as_list
 from llmgateway.codecs.messages.structured import json_tool
 from llmgateway.codecs.messages.usage import read_usage
 from llmgateway.codecs.messages.words import finish_of

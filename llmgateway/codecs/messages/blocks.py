@@ -7,7 +7,7 @@ Their order is kept exactly: where a call of a tool does not stand at the end of
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -16,6 +16,7 @@ from llmgateway.codecs.hub import Block
 from llmgateway.codecs.messages.carrier import CARRIED
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import WIRE, mark, write_parts
+from llmgateway.codecs.messages.shape import as_list, kind_of, text_of
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 
@@ -62,7 +63,7 @@ def read_block(block: Block) -> Block:
     if block.get("type") == CARRIED:
         carried: Block = block["value"]
         return carried
-    if block.get("type") not in _OWN:
+    if kind_of(block) not in _OWN:
         return {"type": "opaque", "wire": WIRE, "value": block}
     if "citations" in block and not block["citations"]:
         return {key: value for key, value in block.items() if key != "citations"}
@@ -106,7 +107,7 @@ def write_turn(message: JSON, losses: Losses) -> list[Block]:
     written: list[Block | None] = [
         write_block(block, losses)
         for block in _blocks_of(message)
-        if not (block.get("type") == "tool_use" and block.get("id") in known)
+        if not (block.get("type") == "tool_use" and text_of(block.get("id")) in known)
     ]
     later: list[Block | None] = []
     for call in calls:
@@ -182,7 +183,7 @@ def _write_text(block: Block) -> Block | None:
 
 
 def _is_location(citation: object) -> bool:
-    return isinstance(citation, dict) and citation.get("type") in _LOCATIONS
+    return kind_of(citation) in _LOCATIONS
 
 
 def write_call(call: JSON, losses: Losses) -> Block:
@@ -235,8 +236,3 @@ def _kept(call: JSON) -> JSON:
     extra = call.get("extra_content")
     kept = extra.get(WIRE) if isinstance(extra, dict) else None
     return kept if isinstance(kept, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return a list, or an empty one for anything else."""
-    return value if isinstance(value, list) else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import as_list
+from llmgateway.codecs.messages.shape import as_list, kind_of, text_of
 from llmgateway.types import JSON
 
 _SPANS: Final = {
@@ -24,9 +24,7 @@ _LOCATIONS: Final = frozenset({*_SPANS, "web_search_result_location", "search_re
 
 def own_citations(citations: Any) -> list[JSON]:
     """Return the citations that are of this format; other makers' have other shapes."""
-    return [
-        one for one in as_list(citations) if isinstance(one, dict) and one.get("type") in _LOCATIONS
-    ]
+    return [one for one in as_list(citations) if kind_of(one) in _LOCATIONS]
 
 
 def annotations_of(block: Block, offset: int) -> list[JSON]:
@@ -73,9 +71,9 @@ def citation_of(annotation: Any, text: str) -> JSON | None:
     location, first, last = _LOCATION_OF[kind]
     return {
         "type": location,
-        "cited_text": _text(within.get("cited_text")),
+        "cited_text": text_of(within.get("cited_text")),
         "document_index": _whole(within.get("document_index")),
-        "document_title": _text(within.get("document_title")) or None,
+        "document_title": text_of(within.get("document_title")) or None,
         first: _whole(within.get("start")),
         last: _whole(within.get("end")),
     }
@@ -89,13 +87,9 @@ def _url_citation(within: JSON, text: str) -> JSON | None:
         "type": "web_search_result_location",
         "cited_text": text[start:end],
         "encrypted_index": "",
-        "title": _text(within.get("title")) or None,
+        "title": text_of(within.get("title")) or None,
         "url": within["url"],
     }
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _whole(value: Any) -> int:

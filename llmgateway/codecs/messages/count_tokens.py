@@ -9,10 +9,10 @@ import orjson
 
 from llmgateway.codecs.base import Context, Decoded, Encoded, Format, StreamDecoder, StreamEncoder
 from llmgateway.codecs.messages import inbound
-from llmgateway.codecs.messages.blocks import as_list
 from llmgateway.codecs.messages.codec import MESSAGES_CODEC
 from llmgateway.codecs.messages.format import COUNT_TOKENS
 from llmgateway.codecs.messages.parts import parse_data_url
+from llmgateway.codecs.messages.shape import as_list
 from llmgateway.errors import EndpointNotSupported, InvalidRequest
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers

@@ -14,7 +14,7 @@ import orjson
 from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import as_list, own_extra
+from llmgateway.codecs.messages.blocks import own_extra
 from llmgateway.codecs.messages.carrier import pack
 from llmgateway.codecs.messages.citations import citation_of
 from llmgateway.codecs.messages.drafts import Draft, call_draft, draft_of, written_draft
@@ -25,6 +25,7 @@ from llmgateway.codecs.messages.outbound import (
     stop_details,
     stop_sequence,
 )
+from llmgateway.codecs.messages.shape import as_list, text_of
 from llmgateway.codecs.messages.usage import write_delta_usage, write_usage
 from llmgateway.codecs.messages.watch import STOP
 from llmgateway.codecs.messages.words import stop_reason_of
@@ -70,7 +71,12 @@ class MessagesEncoder:
         self._begin({})
         while self._drafts:
             self._finish_first()
-        reason = stop_reason_of(self._finish, self._native, has_calls=bool(self._calls))
+        reason = stop_reason_of(
+            self._finish,
+            self._native,
+            has_calls=bool(self._calls),
+            has_refusal=bool(self._refusal),
+        )
         delta = {
             "stop_reason": reason,
             "stop_sequence": stop_sequence(reason, self._ctx),
@@ -110,10 +116,10 @@ class MessagesEncoder:
             words = delta.get(name)
             if isinstance(words, str) and words and kind not in said:
                 self._grow(_LOOSE, {"type": kind, kind: words})
-        refusal = delta.get("refusal")
-        if isinstance(refusal, str) and refusal:
+        if refusal := text_of(delta.get("refusal")):
+            if self._text == self._refusal:  # the model said nothing else
+                self._grow(_LOOSE, {"type": "text", "text": refusal})
             self._refusal += refusal
-            self._grow(_LOOSE, {"type": "text", "text": refusal})
         if "citations" not in said:
             self._cite(delta.get("annotations"))
         for call in as_list(delta.get("tool_calls")):

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from llmgateway.codecs.base import Decoded
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import as_list, read_content
+from llmgateway.codecs.messages.blocks import read_content
 from llmgateway.codecs.messages.carrier import CARRIED, unpack
 from llmgateway.codecs.messages.inbound_tools import read_choice, read_tools
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import WIRE, mark
+from llmgateway.codecs.messages.shape import as_list, text_of
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 
@@ -223,7 +224,7 @@ def _object(block: Any) -> JSON:
 
 
 def _text(block: JSON, losses: Losses) -> list[JSON]:
-    return [{"type": "text", "text": _string(block.get("text"))}]
+    return [{"type": "text", "text": text_of(block.get("text"))}]
 
 
 def _image(block: JSON, losses: Losses) -> list[JSON]:
@@ -241,29 +242,29 @@ def _document(block: JSON, losses: Losses) -> list[JSON]:
         if block.get(name):
             losses.drop(f"messages.document.{name}")
     source = _source(block)
-    title = _string(block.get("title"))
+    title = text_of(block.get("title"))
     match source.get("type"):
         case "text":
-            text = _string(source.get("data"))
+            text = text_of(source.get("data"))
             return [{"type": "text", "text": f"{title}\n\n{text}" if title else text}]
         case "content":
             inner = source.get("content")
-            return _parts(inner if isinstance(inner, list) else [_string(inner)], losses)
+            return _parts(inner if isinstance(inner, list) else [text_of(inner)], losses)
         case "file":
             file: JSON = {"file_id": source.get("file_id")}
         case "url":
             file = {"file_url": _url_of(source), "mime_type": "application/pdf"}
         case _:
-            file = {"file_data": _url_of(source), "mime_type": _string(source.get("media_type"))}
+            file = {"file_data": _url_of(source), "mime_type": text_of(source.get("media_type"))}
     return [{"type": "file", "file": {**file, **({"filename": title} if title else {})}}]
 
 
 def _search_result(block: JSON, losses: Losses) -> list[JSON]:
     """Read a search result as words; that it may be cited gets lost."""
     losses.adjust("messages.search_result")
-    head = " ".join(_string(block.get(name)) for name in ("title", "source")).strip()
+    head = " ".join(text_of(block.get(name)) for name in ("title", "source")).strip()
     texts = [
-        _string(part.get("text"))
+        text_of(part.get("text"))
         for part in as_list(block.get("content"))
         if isinstance(part, dict)
     ]
@@ -285,10 +286,6 @@ def _url_of(source: JSON) -> str:
             "A source needs a `url`, or `media_type` and `data`.", param="messages"
         )
     return f"data:{source['media_type']};base64,{source['data']}"
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 _READERS: Final[dict[str, Callable[[Any, Losses], list[JSON]]]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from llmgateway.codecs.messages.blocks import as_list
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import mark
+from llmgateway.codecs.messages.shape import as_list, text_of
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 
@@ -43,7 +43,9 @@ def _tool(tool: Any, servers: dict[Any, JSON], losses: Losses) -> JSON:
         return mark({"type": "web_search", "options": options}, tool)
     if isinstance(kind, str) and kind.startswith("code_execution_"):
         return mark({"type": "code_execution", "options": {}}, tool)
-    server = servers.pop(tool.get("mcp_server_name"), None) if kind == "mcp_toolset" else None
+    server = (
+        servers.pop(text_of(tool.get("mcp_server_name")), None) if kind == "mcp_toolset" else None
+    )
     if server is not None:
         return mark(_mcp(server, tool), tool)
     return {"type": "native", "native": tool}

@@ -7,11 +7,12 @@ from typing import Any
 from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import PLACE, as_list, own_extra, read_arguments
+from llmgateway.codecs.messages.blocks import PLACE, own_extra, read_arguments
 from llmgateway.codecs.messages.carrier import pack
 from llmgateway.codecs.messages.citations import citation_of, own_citations
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import WIRE
+from llmgateway.codecs.messages.shape import as_list, kind_of, text_of
 from llmgateway.codecs.messages.usage import write_usage
 from llmgateway.codecs.messages.words import stop_reason_of
 from llmgateway.types import JSON
@@ -27,7 +28,8 @@ def encode(body: JSON, ctx: Context) -> JSON:
     reason = stop_reason_of(
         choice.get("finish_reason"),
         choice.get("native_finish_reason"),
-        has_calls=any(block["type"] == "tool_use" for block in content),
+        has_calls=any(kind_of(block) == "tool_use" for block in content),
+        has_refusal=bool(text_of(message.get("refusal"))),
     )
     return {
         "id": message_id(body.get("id"), ctx),
@@ -61,14 +63,14 @@ def stop_details(reason: str, refusal: Any) -> JSON | None:
     """Return why an answer was refused, where that was said."""
     if reason != "refusal":
         return None
-    words = refusal if isinstance(refusal, str) and refusal else None
-    return {"type": "refusal", "category": None, "explanation": words}
+    words = text_of(refusal)
+    return {"type": "refusal", "category": None, "explanation": words or None}
 
 
 def content_of(message: JSON, ctx: Context) -> list[Block]:
     """Return an answer's blocks: thoughts, texts and calls, in order."""
     blocks = [piece for block in _blocks_of(message) for piece in write_block(block)]
-    if "content_blocks" not in message:
+    if not any(block.get("citations") for block in blocks):
         blocks = _with_citations(blocks, message.get("annotations"))
     later: list[Block] = []
     for call in as_list(message.get("tool_calls")):
@@ -87,9 +89,8 @@ def _blocks_of(message: JSON) -> list[Block]:
     thought = message.get("reasoning_content")
     if isinstance(thought, str) and thought and not _has(blocks, "thinking"):
         blocks = [{"type": "thinking", "thinking": thought}, *blocks]
-    refusal = message.get("refusal")
     if not _has(blocks, "text"):
-        texts = [*hub.texts_of(message.get("content")), refusal if isinstance(refusal, str) else ""]
+        texts = [*hub.texts_of(message.get("content")), text_of(message.get("refusal"))]
         blocks = [*blocks, *({"type": "text", "text": text} for text in texts if text)]
     return blocks
 
@@ -162,7 +163,7 @@ def _place(call: JSON) -> int | None:
 
 def _with_citations(blocks: list[Block], annotations: Any) -> list[Block]:
     """Put a whole answer's annotations on its text."""
-    texts = [n for n, block in enumerate(blocks) if block["type"] == "text"]
+    texts = [n for n, block in enumerate(blocks) if kind_of(block) == "text"]
     if not texts or not isinstance(annotations, list):
         return blocks
     block = blocks[texts[-1]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from llmgateway.codecs.hub import Block
 from llmgateway.codecs.messages.losses import Losses
+from llmgateway.codecs.messages.shape import kind_of, text_of
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 
@@ -66,8 +67,8 @@ def _write_part(part: object, losses: Losses) -> Block | None:
         part = {"type": "text", "text": part}
     if not isinstance(part, dict):
         raise InvalidRequest("Each part of `content` must be an object.", param="messages")
-    kind = part.get("type")
-    write = _WRITERS.get(kind) if isinstance(kind, str) else None
+    kind = kind_of(part)
+    write = _WRITERS.get(kind)
     if write is not None:
         block = write(part)
         return None if block is None else mark(block, part)
@@ -76,7 +77,7 @@ def _write_part(part: object, losses: Losses) -> Block | None:
     if kind == "opaque" and part.get("wire") == WIRE and isinstance(part.get("value"), dict):
         value: Block = part["value"]
         return value
-    losses.drop(f"messages.{kind}" if isinstance(kind, str) else "messages")
+    losses.drop(f"messages.{kind}" if kind else "messages")
     return None
 
 
@@ -102,9 +103,9 @@ def _file(part: JSON) -> Block:
     """Write a file. Sources of `file_url` and `mime_type` beside OpenAI's members: the hub."""
     within = part.get("file")
     file: JSON = within if isinstance(within, dict) else part
-    mime = _string(file.get("mime_type"))
+    mime = text_of(file.get("mime_type"))
     block = _file_block(file, mime)
-    name = _string(file.get("filename"))
+    name = text_of(file.get("filename"))
     extras = {key: part[key] for key in _DOCUMENT_EXTRAS if part.get(key) is not None}
     if block["type"] == "document":
         block = {**block, **({"title": name} if name else {}), **extras}
@@ -114,7 +115,7 @@ def _file(part: JSON) -> Block:
 def _file_block(file: JSON, mime: str) -> Block:
     kind = "image" if mime.startswith("image/") else "document"
     for key, name in (("file_url", "url"), ("file_id", "file_id")):
-        if value := _string(file.get(key)):
+        if value := text_of(file.get(key)):
             source = {"type": "url" if name == "url" else "file", name: value}
             return {"type": kind, "source": source}
     data = file.get("file_data")
@@ -167,10 +168,6 @@ def _decoded(data: str) -> bytes:
         return base64.b64decode(data)
     except (binascii.Error, ValueError):
         raise InvalidRequest("A file's data is not base64.", param="messages") from None
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 _WRITERS: Final[dict[str, Callable[[JSON], Block | None]]] = {

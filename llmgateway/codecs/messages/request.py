@@ -12,6 +12,7 @@ from typing import Any, Final
 from llmgateway.codecs.base import Context, Encoded
 from llmgateway.codecs.messages import thinking as thoughts
 from llmgateway.codecs.messages.losses import Losses
+from llmgateway.codecs.messages.shape import as_list
 from llmgateway.codecs.messages.structured import Structure, decide
 from llmgateway.codecs.messages.thinking import Thinking
 from llmgateway.codecs.messages.tools import Tools, allowed_only, write_choice, write_tools
@@ -78,7 +79,7 @@ def encode(body: JSON, ctx: Context, version: Mapping[str, str]) -> Encoded:
     wire |= _sampling(body, can, thinking, losses)
     wire |= _rest(body, losses)
     if tools.mcp_servers:
-        wire["mcp_servers"] = [*_list(body.get("mcp_servers")), *tools.mcp_servers]
+        wire["mcp_servers"] = [*as_list(body.get("mcp_servers")), *tools.mcp_servers]
     _drop_unread(body, losses)
     headers = _headers(body, ctx, version, [*tools.betas, *_file_betas(written.turns)])
     return Encoded(wire, headers, dropped=losses.dropped, adjusted=losses.adjusted)
@@ -292,7 +293,7 @@ def _headers(
         *(
             own.split(",")
             if isinstance(own, str)
-            else [one for one in _list(own) if isinstance(one, str)]
+            else [one for one in as_list(own) if isinstance(one, str)]
         ),
         *needed,
     ]
@@ -302,13 +303,9 @@ def _headers(
 
 def _file_betas(turns: list[JSON]) -> list[str]:
     blocks = [block for turn in turns for block in turn["content"]]
-    nested = [inner for block in blocks for inner in _list(block.get("content"))]
+    nested = [inner for block in blocks for inner in as_list(block.get("content"))]
     for block in (*blocks, *nested):
         source = block.get("source") if isinstance(block, dict) else None
         if isinstance(source, dict) and source.get("type") == "file":
             return [FILES_BETA]
     return []
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from llmgateway.codecs.hub import Block
+from llmgateway.codecs.messages.shape import text_of
 from llmgateway.errors import InvalidRequest
 
 MAX_DEPTH: Final = 100
@@ -73,7 +74,7 @@ class _Closing:
 
     def _keep(self, key: str, value: Any, closed: Block, unsaid: Block) -> bool:
         """Take a keyword that needs a look; False where it can only be described."""
-        if key == "format" and value in _FORMATS:
+        if key == "format" and text_of(value) in _FORMATS:
             closed[key] = value
         elif key == "minItems" and value in (0, 1):
             closed[key] = value

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import as_list
 from llmgateway.codecs.messages.schema import closed_schema
+from llmgateway.codecs.messages.shape import as_list
 from llmgateway.codecs.messages.tools import input_schema
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from llmgateway.codecs.messages.blocks import as_list
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import mark
 from llmgateway.codecs.messages.schema import closed_schema
+from llmgateway.codecs.messages.shape import as_list
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import as_list, tool_id, write_turn
+from llmgateway.codecs.messages.blocks import tool_id, write_turn
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import mark_last, write_parts
+from llmgateway.codecs.messages.shape import as_list
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 

@@ -9,6 +9,7 @@ import orjson
 
 from llmgateway.codecs.base import Event, EventKind
 from llmgateway.codecs.choices import event_fault, parse_object
+from llmgateway.codecs.messages.shape import kind_of
 from llmgateway.codecs.messages.usage import merge, read_usage
 from llmgateway.errors import UpstreamError
 from llmgateway.types import JSON
@@ -97,8 +98,8 @@ class MessagesWatch:
 def _is_content(block: object) -> bool:
     if not isinstance(block, dict):
         return False
-    kind = block.get("type")
-    return kind not in _SILENT_BLOCKS or bool(block.get(str(kind)))
+    kind = kind_of(block)
+    return kind not in _SILENT_BLOCKS or bool(block.get(kind))
 
 
 def _says_something(delta: object) -> bool:

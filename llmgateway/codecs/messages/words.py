@@ -32,10 +32,15 @@ def finish_of(stop_reason: object, *, has_calls: bool) -> str:
     return finish
 
 
-def stop_reason_of(finish: object, native: object, *, has_calls: bool) -> str:
-    """Return the format's reason; where the provider spoke this language, its own word."""
+def stop_reason_of(finish: object, native: object, *, has_calls: bool, has_refusal: bool) -> str:
+    """Return the format's reason; where the provider spoke this language, its own word.
+
+    OpenAI's models refuse with words of their own and `stop`.
+    """
     if isinstance(native, str) and native in FINISH:
         return native
+    if has_refusal and not has_calls:
+        return "refusal"
     if isinstance(finish, str) and finish != "stop":
         return STOP.get(finish, "end_turn")
     return "tool_use" if has_calls else "end_turn"
