@@ -62,10 +62,14 @@ def decode_block(part: JSON) -> hub.Block:
 
 def signature_for(signature: str, *, is_own: bool) -> str:
     """Return a signature as base64, which clients read it as."""
-    if is_own and _BASE64.fullmatch(signature) and len(signature.rstrip("=")) % 4 != 1:
+    if is_own and _is_base64(signature) and _unpacked(signature) is None:
         return signature
     packed = _MARK + signature.encode("utf-8", "surrogatepass")
     return base64.urlsafe_b64encode(packed).decode()
+
+
+def _is_base64(text: str) -> bool:
+    return bool(_BASE64.fullmatch(text)) and len(text.rstrip("=")) % 4 != 1
 
 
 def decode_signature(stated: str) -> str:

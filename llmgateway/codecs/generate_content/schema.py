@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import unquote
 
-from llmgateway.codecs.generate_content.shape import an_object, objects, strings, written
+from llmgateway.codecs.generate_content.shape import an_object, objects, string, strings, written
 from llmgateway.types import JSON
 
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 2_000
+MAX_TRAIL: Final = 100
 """A schema may refer to itself, or fan out without end; below these bounds stands a bare object."""
 
 _KEPT: Final = (
@@ -63,18 +64,18 @@ class _Normaliser:
         return {**kept, **self._union(choices, schema, trail, depth)}
 
     def _resolved(
-        self, schema: JSON, trail: tuple[str, ...]
+        self, schema: JSON, trail: tuple[str, ...], depth: int = 0
     ) -> tuple[JSON | None, tuple[str, ...]]:
         """Follow references and merge `allOf`; None for a reference that comes round again."""
         while isinstance(schema.get("$ref"), str):
             pointer = schema["$ref"]
-            if pointer in trail:
+            if pointer in trail or len(trail) > MAX_TRAIL:
                 return None, trail
             trail = (*trail, pointer)
             beside = {key: item for key, item in schema.items() if key != "$ref"}
             schema = {**self._at(pointer), **beside}
-        for part in objects(schema.get("allOf")) if "allOf" in schema else []:
-            merged, trail = self._resolved(part, trail)
+        for part in objects(schema.get("allOf")) if depth <= MAX_DEPTH else []:
+            merged, trail = self._resolved(part, trail, depth + 1)
             schema = _merged(schema, merged or {})
         return schema, trail
 
@@ -110,7 +111,7 @@ class _Normaliser:
     def _typed(self, schema: JSON, trail: tuple[str, ...], depth: int) -> JSON:
         kind = _type(schema)
         found: JSON = {"type": kind, **_enum(schema, kind)}
-        if schema.get("format") in _FORMATS.get(kind, ()):
+        if string(schema.get("format")) in _FORMATS.get(kind, ()):
             found["format"] = schema["format"]
         if kind == "OBJECT":
             found |= self._object(schema, trail, depth)

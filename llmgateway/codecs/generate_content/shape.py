@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import Any, Final
@@ -69,7 +70,17 @@ def parsed(text: str) -> Any:
 
 def written(value: Any) -> str:
     """Return a value as JSON text; the same value gives the same text."""
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # deeper than orjson writes, which is less deep than it reads
+        return _written_deeply(value)
+
+
+def _written_deeply(value: Any) -> str:
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        return "{}"
 
 
 class Notes:
