@@ -29,8 +29,8 @@ def context(**members: Any) -> Context:
 
 
 def events_of(*bodies: Any) -> list[Event]:
-    """Return the events of some JSON."""
-    raws = [json.dumps(body).encode() for body in bodies]
+    """Return the events of some JSON; a text stands for itself."""
+    raws = [(body if isinstance(body, str) else json.dumps(body)).encode() for body in bodies]
     return [Event(b"data: " + raw + b"\n\n", None, raw) for raw in raws]
 
 

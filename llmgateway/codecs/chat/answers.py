@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.chat.pieces import (
@@ -10,6 +10,7 @@ from llmgateway.codecs.chat.pieces import (
     calls_of,
     finish_reason,
     pieces_of,
+    sane_members,
     signed_details,
 )
 from llmgateway.codecs.chat.turns import WIRE
@@ -55,11 +56,7 @@ def _choice(choice: JSON, number: int, ctx: Context) -> JSON:
 
 def _message(message: JSON, ctx: Context) -> JSON:
     blocks = _blocks(message)
-    read: JSON = {
-        key: value
-        for key, value in message.items()
-        if key not in _REWRITTEN and value not in (None, "", [])
-    }
+    read = sane_members(message)
     read["role"] = "assistant"
     read["content"] = text_of_blocks(blocks) or None
     if blocks:
@@ -69,19 +66,6 @@ def _message(message: JSON, ctx: Context) -> JSON:
     if calls := calls_of(message):
         read["tool_calls"] = [_call(call, ctx) for call in calls]
     return read
-
-
-_REWRITTEN: Final = frozenset(
-    {
-        "content",
-        "content_blocks",
-        "tool_calls",
-        "function_call",
-        "reasoning",
-        "reasoning_content",
-        "reasoning_details",
-    }
-)
 
 
 def _blocks(message: JSON) -> list[Block]:

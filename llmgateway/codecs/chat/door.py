@@ -61,13 +61,14 @@ def _with_blocks(message: Any) -> Any:
     if not isinstance(message, dict) or message.get("role") != "assistant":
         return message
     blocks = restored(message)
-    if not blocks:
-        return message
-    turn = {**message, "content_blocks": blocks}
-    if isinstance(message.get("content"), list) and "content_blocks" not in message:
-        return turn  # its parts may carry cache marks
-    if text := text_of_blocks(blocks):
-        turn["content"] = text
+    turn = {key: value for key, value in message.items() if key != "content_blocks"}
+    if isinstance(extra := turn.get("extra_content"), dict):
+        turn["extra_content"] = {k: v for k, v in extra.items() if k != "content_blocks"}
+    if blocks:
+        turn["content_blocks"] = blocks
+        # The blocks are the truth; parts stay where they may carry marks of their own.
+        if (text := text_of_blocks(blocks)) and not isinstance(message.get("content"), list):
+            turn["content"] = text
     return turn
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from llmgateway.codecs.hub import Block, merge_blocks, texts_of
+from llmgateway.codecs.hub import APPENDED, Block, merge_blocks, texts_of
 from llmgateway.types import JSON
 
 _TYPE_OF_MEMBER: Final = {"thinking": "thinking", "signature": "thinking", "text": "text"}
@@ -48,8 +48,8 @@ _PLAIN: Final = {
 
 def text_length(block: Block) -> int:
     """Return how much of `content` is this text block's."""
-    text = block.get("text", "")
-    return len(text) if isinstance(text, str) else int(block.get("length", 0))
+    text = block.get("text")
+    return len(text) if isinstance(text, str) else _number(block.get("length"), 0)
 
 
 def gather(blocks: dict[int, Block], entries: Any) -> None:
@@ -70,15 +70,26 @@ def restored(message: JSON) -> list[Block]:
     They come as `content_blocks`, whole or gathered from deltas, or as kept entries.
     """
     own = _entries(message.get("content_blocks"))
-    if own:
-        return [_block(entry) for entry in own]
     extra = message.get("extra_content")
     kept = _entries(extra.get("content_blocks")) if isinstance(extra, dict) else []
-    if any(isinstance(entry.get("text"), str) for entry in kept):
-        return [_block(entry) for entry in kept]
-    if not kept:
-        return []
-    return list(_woven("".join(texts_of(message.get("content"))), kept))
+    if own or any(isinstance(entry.get("text"), str) for entry in kept):
+        blocks = [_block(entry) for entry in own or kept]
+    elif kept:
+        content = message.get("content")
+        blocks = list(_woven("".join(texts_of(content)), kept))
+        _mark(blocks, content)
+    else:
+        blocks = []
+    return [block for block in blocks if _is_sound(block)]
+
+
+def _is_sound(block: Block) -> bool:
+    """Whether a block that came from a client has what its type must have."""
+    must = _MUST.get(block["type"])
+    return must is None or isinstance(block.get(must), str)
+
+
+_MUST: Final = {"redacted_thinking": "data", "opaque": "wire"}
 
 
 def _entries(value: object) -> list[JSON]:
@@ -91,9 +102,14 @@ def _block(entry: JSON) -> Block:
     block: dict[str, Any] = {key: value for key, value in entry.items() if key not in _PLACES}
     if isinstance(delta, dict):
         block |= delta
+    for member in APPENDED & block.keys():
+        if not isinstance(block[member], str):
+            del block[member]
     if not isinstance(block.get("type"), str):
         found = (kind for member, kind in _TYPE_OF_MEMBER.items() if member in block)
         block["type"] = next(found, "redacted_thinking")
+    if block["type"] in ("text", "thinking"):
+        block.setdefault(block["type"], "")
     return block
 
 
@@ -115,6 +131,20 @@ def _woven(content: str, kept: list[JSON]) -> Iterator[Block]:
             yield _block(entry)
     if done < len(content):
         yield {"type": "text", "text": content[done:]}
+
+
+def _mark(blocks: list[Block], content: object) -> None:
+    """Give the blocks the cache marks of the parts of `content` that they were woven from."""
+    end = 0
+    for part in content if isinstance(content, list) else ():
+        end += sum(map(len, texts_of([part])))
+        if isinstance(part, dict) and isinstance(part.get("cache_control"), dict):
+            done = 0
+            for block in blocks:
+                done += text_length(block) if block["type"] == "text" else 0
+                if done >= end and block["type"] == "text":
+                    block["cache_control"] = part["cache_control"]
+                    break
 
 
 def _number(value: object, default: int) -> int:

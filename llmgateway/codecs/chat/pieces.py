@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -102,6 +102,28 @@ def signed_details(details: object) -> list[JSON]:
         return []
     found = [detail for detail in details if isinstance(detail, dict)]
     return found if any(detail.get("signature") or detail.get("data") for detail in found) else []
+
+
+def sane_members(message: JSON) -> JSON:
+    """Return the members of a message or delta that are handed on as they are.
+
+    One of a kind that callers cannot read is left out.
+    """
+    return {
+        key: value
+        for key, value in message.items()
+        if value and key in _HANDED_ON and isinstance(value, _HANDED_ON[key])
+    }
+
+
+_HANDED_ON: Final[Mapping[str, type]] = {
+    "refusal": str,
+    "audio": dict,
+    "annotations": list,
+    "images": list,
+    "executed_tools": list,
+    "extra_content": dict,
+}
 
 
 def legacy_call(message: JSON) -> list[JSON]:

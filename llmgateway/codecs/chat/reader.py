@@ -10,7 +10,13 @@ from typing import Any, Final
 
 from llmgateway.codecs.base import Context, Event
 from llmgateway.codecs.chat.calls import Calls
-from llmgateway.codecs.chat.pieces import calls_of, finish_reason, pieces_of, signed_details
+from llmgateway.codecs.chat.pieces import (
+    calls_of,
+    finish_reason,
+    pieces_of,
+    sane_members,
+    signed_details,
+)
 from llmgateway.codecs.chat.turns import WIRE
 from llmgateway.codecs.choices import parse_object, usage_object
 from llmgateway.codecs.hub import counters
@@ -137,7 +143,7 @@ class _Choice:
 
     def _delta(self, message: JSON, is_whole: bool) -> JSON:
         """Return a delta of the hub; a whole message at the end repeats what was streamed."""
-        delta: JSON = {key: value for key, value in message.items() if key in _KEPT and value}
+        delta = sane_members(message)
         if not (is_whole and self._has_text):
             self._read_texts(message, delta)
         if isinstance(details := message.get("reasoning_details"), list):
@@ -181,7 +187,3 @@ class _Choice:
 _APPENDED: Final = frozenset({"text", "summary", "data", "signature"})
 """Members of a reasoning detail that come in pieces."""
 _READ: Final = frozenset({"index", "delta", "message", "finish_reason", "native_finish_reason"})
-_KEPT: Final = frozenset(
-    {"refusal", "audio", "annotations", "images", "executed_tools", "extra_content"}
-)
-"""Members of a delta that are handed on as they are; others are known to no caller."""

@@ -86,22 +86,35 @@ def _write_reasoning(request: JSON, body: JSON, ctx: Context, losses: Losses) ->
     thinking = body.get("thinking")
     if not isinstance(thinking, dict):
         return
-    capabilities = ctx.capabilities
-    effort = _effort(thinking, request.get("reasoning_effort"), capabilities.efforts)
-    takes_effort = Reasoning.EFFORT in capabilities.reasoning
-    if effort is not None and (not takes_effort or effort not in capabilities.efforts):
+    efforts = ctx.capabilities.efforts
+    takes_effort = Reasoning.EFFORT in ctx.capabilities.reasoning and efforts
+    effort = _effort(thinking, request.get("reasoning_effort"), efforts)
+    if effort is None:
+        return
+    if not takes_effort:
         request.pop("reasoning_effort", None)
-        losses.drop("thinking")
-    elif effort is not None:
-        request["reasoning_effort"] = effort
-        if "budget_tokens" in thinking:
-            losses.adjust("thinking.budget_tokens")
+        if effort != _OFF:
+            losses.drop("thinking")
+        return
+    request["reasoning_effort"] = effort if effort in efforts else _nearest(effort, efforts)
+    if "budget_tokens" in thinking:
+        losses.adjust("thinking.budget_tokens")
+    elif effort not in efforts:
+        losses.adjust("thinking")
+
+
+_OFF: Final = "none"
+
+
+def _nearest(effort: str, efforts: tuple[str, ...]) -> str:
+    """Return the least effort for none at all, and the most for one that is not in the scale."""
+    return efforts[0] if effort == _OFF else efforts[-1]
 
 
 def _effort(thinking: JSON, said: object, efforts: tuple[str, ...]) -> str | None:
     """Return the effort that `thinking` stands for; None where the model's own is meant."""
     if thinking.get("type") == "disabled":
-        return "none"
+        return _OFF
     if isinstance(said, str) or thinking.get("type") == "adaptive":
         return said if isinstance(said, str) else None
     budget = thinking.get("budget_tokens")
@@ -110,7 +123,7 @@ def _effort(thinking: JSON, said: object, efforts: tuple[str, ...]) -> str | Non
     for limit, effort in _LEVELS:
         if budget <= limit and effort in efforts:
             return effort
-    return efforts[-1] if efforts else "high"
+    return "xhigh" if "xhigh" in efforts else "high"
 
 
 def _write_sampling(request: JSON, body: JSON, ctx: Context, losses: Losses) -> None:

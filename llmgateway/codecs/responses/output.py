@@ -93,8 +93,8 @@ class Output:
             return
         if text := entry.get("text"):
             yield from self._write(text, logprobs)
-        elif self._message is None:
-            yield from self._close(COMPLETED)
+        else:
+            yield from self._end_thought()
         gather(self._texts, [entry])
 
     def _think(self, index: int, entry: JSON) -> Iterator[Told]:
@@ -162,7 +162,8 @@ class Output:
         return item.begin()
 
     def _begin_message(self) -> Generator[Told, None, MessageItem]:
-        yield from self._close(COMPLETED)
+        # Texts without words may have come since the last item; they are this message's.
+        yield from self._end_thought()
         message = MessageItem(len(self._items), self._ctx.new_id("msg_"), self._at)
         self._message = message
         self._messages.append(message)
@@ -175,11 +176,14 @@ class Output:
         yield from self._begin(item)
         yield from item.end(COMPLETED)
 
-    def _close(self, status: str) -> Iterator[Told]:
-        """End the open item, and pack what its texts must get back."""
+    def _end_thought(self) -> Iterator[Told]:
         if self._thought is not None:
             thought, self._thought = self._thought, None
-            yield from thought.end(status)
+            yield from thought.end(COMPLETED)
+
+    def _close(self, status: str) -> Iterator[Told]:
+        """End the open item, and pack what its texts must get back."""
+        yield from self._end_thought()
         if self._message is not None:
             message, self._message = self._message, None
             yield from message.end(status)
