@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -120,14 +121,19 @@ class WatchedRecords(MemoryRecords):
 
 
 class Naps:
-    """Sleeps for no time and keeps how long it should have been."""
+    """Sleeps for no time and keeps how long it should have been; or sleeps for ever."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.for_ever = False
+        self.begun = threading.Event()
 
     async def sleep(self, seconds: float) -> None:
         """Note it."""
         self.seconds.append(seconds)
+        self.begun.set()
+        if self.for_ever:
+            await asyncio.Event().wait()
 
 
 @dataclass
@@ -253,6 +259,8 @@ class Client:
         self.sent.clear()
         self.may_be_cut_short = 0
         self.naps.seconds.clear()
+        self.naps.for_ever = False
+        self.naps.begun.clear()
         self.draws.number = 0.0
         self.records.forget()
         self.host.taken = 0
@@ -328,7 +336,7 @@ class Live:
         self._sent = sent
         self._connection = connection
         self._response: http.client.HTTPResponse | None = None
-        self._body = b""
+        self._body = bytearray()
 
     def __enter__(self) -> Live:
         return self
@@ -367,7 +375,9 @@ class Live:
         except (http.client.IncompleteRead, ConnectionResetError):
             whole = False
         raw = tuple((name.lower(), value) for name, value in self.response.getheaders())
-        answer = Answer(self.response.status, raw, self._body, whole and not self.response.length)
+        answer = Answer(
+            self.response.status, raw, bytes(self._body), whole and not self.response.length
+        )
         self._sent.answer = answer
         self._connection.close()
         judge(self._sent, answer)

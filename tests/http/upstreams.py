@@ -20,6 +20,8 @@ from llmgateway.testing.fake import CALL_ID_HEADER
 from tests.http.loops import SOON_S, LoopThread
 from tests.http.servers import AppServer
 
+HELD_UP_S = 0.3
+
 
 class Gate:
     """Something that a script waits for until a test opens it."""
@@ -65,6 +67,8 @@ class Peer:
     """Set when the request is whole."""
     gone: threading.Event = field(default_factory=threading.Event)
     """Set when the gateway has closed the connection."""
+    held_up: threading.Event = field(default_factory=threading.Event)
+    """Set when the gateway has taken nothing for a while."""
     sent: int = 0
     """Bytes that the socket has taken, less than 64 KiB of them perhaps still in this process."""
 
@@ -165,7 +169,10 @@ async def _play(
     match step:
         case bytes():
             writer.write(step)
-            await writer.drain()
+            drained = asyncio.ensure_future(writer.drain())
+            if not (await asyncio.wait({drained}, timeout=HELD_UP_S))[0]:
+                peer.held_up.set()
+            await drained
             peer.sent += len(step)
         case Gate():
             await step.wait()

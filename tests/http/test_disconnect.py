@@ -1,0 +1,163 @@
+"""Clients that leave, and clients that read slowly or not at all (R6, R7)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.http.client import Client, Live, chat_request
+from tests.http.clients import Bare
+from tests.http.conftest import Serve
+from tests.http.loops import SOON_S
+from tests.http.upstreams import (
+    CONTENT,
+    DONE,
+    FINISH,
+    LAST,
+    ROLE,
+    STAY_OPEN,
+    STREAM_HEAD,
+    RawUpstream,
+    Step,
+    answer,
+    chunk,
+    delta,
+    head,
+)
+
+MIB = 2**20
+
+
+def begin(client: Client, raw: RawUpstream, **more: Any) -> Live:
+    """Ask for a chat and wait for nothing."""
+    headers = {"x-portkey-custom-host": raw.base}
+    method, path, fields, body = chat_request("fake", None, headers, more)
+    return client.begin(method, path, fields, body)
+
+
+@pytest.mark.parametrize("how", ["reset", "goodbye"])
+def test_a_client_that_leaves_a_stream_ends_it(client: Client, raw: RawUpstream, how: str) -> None:
+    raw.answers([STREAM_HEAD, chunk(ROLE + CONTENT), STAY_OPEN])
+    with client.open_chat(headers={"x-portkey-custom-host": raw.base}) as live:
+        assert ROLE == next(live.events())
+        if how == "goodbye":
+            live.half_close()
+            assert raw.peer().gone.wait(SOON_S)
+
+    assert raw.peer().gone.wait(SOON_S)
+    assert 499 == client.new_record().status
+    assert [200] == [attempt.status for attempt in client.new_record().attempts]
+    assert client.new_record().first_byte_ms is not None
+
+
+WAITING: list[Any] = [
+    pytest.param([STAY_OPEN], True, id="stream-without-head"),
+    pytest.param([STREAM_HEAD, STAY_OPEN], True, id="stream-without-event"),
+    pytest.param([STREAM_HEAD, chunk(ROLE), STAY_OPEN], True, id="stream-without-content"),
+    pytest.param([STAY_OPEN], False, id="json-without-head"),
+    pytest.param([head(content_length="99", content_type="application/json"), STAY_OPEN], False,
+                 id="json-without-body"),
+    pytest.param([head(503, content_length="99"), STAY_OPEN], False, id="error-without-body"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "stream"), WAITING)
+def test_a_client_that_leaves_before_the_answer_ends_the_call(
+    client: Client, raw: RawUpstream, steps: list[Step], stream: bool
+) -> None:
+    raw.answers(steps)
+    with begin(client, raw, stream=stream):
+        raw.peer()
+
+    assert raw.peer().gone.wait(SOON_S)
+    record = client.new_record()
+    assert (499, "client_closed", "config", "fake") == (
+        record.status,
+        record.error,
+        record.target,
+        record.provider,
+    )
+    assert [("config", 499)] == [(attempt.target, attempt.status) for attempt in record.attempts]
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/things", "/v1/files/f/content"])
+def test_a_client_that_leaves_a_get_ends_it(client: Client, raw: RawUpstream, path: str) -> None:
+    raw.answers([STAY_OPEN])
+    headers = {"x-portkey-provider": "fake", "x-portkey-custom-host": raw.base}
+    with client.begin("GET", path, headers):
+        raw.peer()
+
+    assert raw.peer().gone.wait(SOON_S)
+    assert 499 == client.new_record().status
+
+
+def test_a_client_that_leaves_a_wait_between_tries_ends_it(client: Client) -> None:
+    client.naps.for_ever = True
+    config = {"provider": "fake", "retry": {"attempts": 3}}
+    method, path, headers, body = chat_request("fake-503", config, {}, {})
+    with client.begin(method, path, headers, body):
+        assert client.naps.begun.wait(SOON_S)
+
+    assert [503] == [attempt.status for attempt in client.new_record().attempts]
+    assert 499 == client.new_record().status
+
+
+def test_a_call_that_falls_back_is_given_up_whole(client: Client, raw: RawUpstream) -> None:
+    raw.answers([answer({"error": {"message": "no"}}, 503)], [STAY_OPEN], [STAY_OPEN])
+    target = {"provider": "fake", "custom_host": raw.base}
+    config = {"strategy": {"mode": "fallback"}, "targets": [target] * 3}
+    method, path, headers, body = chat_request("fake", config, {}, {})
+    with client.begin(method, path, headers, body):
+        raw.peer(1)
+
+    assert [503, 499] == [attempt.status for attempt in client.new_record().attempts]
+    assert "config.targets[1]" == client.new_record().target
+    assert 2 == len(raw.peers)
+
+
+# ---- slow readers
+
+EVENTS = [chunk(delta("x" * 16_000) * 4)] * 640
+"""40 MiB of them."""
+
+
+def rss() -> int:
+    """Return the bytes that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.parametrize("host", [Bare], indirect=True)
+def test_a_reader_that_stops_holds_the_provider_back(serve: Serve, raw: RawUpstream) -> None:
+    client = serve()
+    raw.answers(*[[STREAM_HEAD, *EVENTS, chunk(FINISH + DONE), LAST]] * 8)
+    before = rss()
+    with ExitStack() as open_:
+        headers = {"x-portkey-custom-host": raw.base}
+        readers = [open_.enter_context(client.open_chat(headers=headers)) for _ in range(8)]
+        assert all(raw.peer(number).held_up.wait(SOON_S) for number in range(8))
+        sent = [peer.sent for peer in raw.peers]
+        grown = rss() - before
+        found = readers[0].rest()
+
+    assert max(sent) < 24 * MIB
+    assert grown < 64 * MIB
+    assert found.whole
+    assert len(found.body) == sum(len(delta("x" * 16_000) * 4) for _ in EVENTS) + len(FINISH + DONE)
+
+
+@pytest.mark.parametrize("host", [Bare], indirect=True)
+@pytest.mark.parametrize("kind", ["events", "sound"])
+def test_a_reader_that_stalls_is_cut(serve: Serve, raw: RawUpstream, kind: str) -> None:
+    client = serve(limits={"stalled_reader_s": 0.2})
+    sound = [head(content_type="audio/mpeg"), *[b"x" * 65_536] * 640]
+    raw.answers([STREAM_HEAD, *EVENTS, STAY_OPEN] if kind == "events" else [*sound, STAY_OPEN])
+    with client.open_chat(headers={"x-portkey-custom-host": raw.base}) if kind == "events" else (
+        client.open("POST", "/v1/audio/speech", {
+            "x-portkey-provider": "fake", "x-portkey-custom-host": raw.base,
+        }, b'{"model":"m","input":"x","voice":"v"}')
+    ):  # fmt: skip
+        assert raw.peer().gone.wait(SOON_S)
+        assert 499 == client.new_record().status
