@@ -14,6 +14,7 @@ import orjson
 from llmgateway.codecs import hub
 from llmgateway.codecs.hub import Block
 from llmgateway.codecs.messages.carrier import CARRIED
+from llmgateway.codecs.messages.citations import own_citations
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import WIRE, mark, write_parts
 from llmgateway.codecs.messages.shape import as_list, kind_of, text_of
@@ -27,10 +28,6 @@ _OWN: Final = frozenset({"text", "thinking", "redacted_thinking"})
 _DIRECT: Final = {"type": "direct"}
 """The `caller` that every call has unless another tool made it."""
 _CALL: Final = frozenset({"type", "id", "name", "input", "cache_control"})
-_LOCATIONS: Final = frozenset({
-    "char_location", "page_location", "content_block_location",
-    "web_search_result_location", "search_result_location",
-})  # fmt: skip
 # Other makers' ids hold dots and colons (`functions.find:0`), which this API refuses.
 _BAD_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -176,14 +173,9 @@ def _write_text(block: Block) -> Block | None:
     if not isinstance(text, str) or not text.strip():
         return None
     written: Block = {"type": "text", "text": text}
-    citations = block.get("citations")
-    if citations and all(_is_location(citation) for citation in as_list(citations)):
+    if citations := own_citations(block.get("citations")):
         written["citations"] = citations
     return mark(written, block)
-
-
-def _is_location(citation: object) -> bool:
-    return kind_of(citation) in _LOCATIONS
 
 
 def write_call(call: JSON, losses: Losses) -> Block:

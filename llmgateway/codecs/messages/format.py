@@ -98,7 +98,9 @@ class MessagesFormat:
 
 
 def _type_of(error: GatewayError) -> str:
-    if error.type in _OWN_TYPES and not error.gateway_made:
+    # OpenAI has one word for whatever is wrong with a request, be it missing or too large.
+    says_little = error.gateway_made or error.type == "invalid_request_error"
+    if error.type in _OWN_TYPES and not says_little:
         return str(error.type)
     other = "invalid_request_error" if 400 <= error.status < 500 else "api_error"
     return TYPE_BY_STATUS.get(error.status, other)

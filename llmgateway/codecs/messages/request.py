@@ -116,7 +116,8 @@ def _settle(
     if _forces(choice) and not _may_force(thinking, can) and can.can_disable_reasoning:
         if thinking.is_on:
             losses.adjust(name)
-        thinking = thoughts.off(can, losses, name)
+        if thinking.is_on or thoughts.is_by_default(can):
+            thinking = thoughts.off(can, losses, name)
     return thoughts.fit(thinking, max_tokens, can, losses, name)
 
 
@@ -174,9 +175,9 @@ def _system(written: Written, structure: Structure) -> list[JSON]:
 def _output_config(body: JSON, thinking: Thinking, structure: Structure, losses: Losses) -> JSON:
     given = body.get("output_config")
     config: JSON = dict(given) if isinstance(given, dict) else {}
-    effort = thoughts.calm(thinking.effort, thinking.config, losses)
+    effort = thoughts.calm(config.get("effort", thinking.effort), thinking.config, losses)
     if effort is not None:
-        config.setdefault("effort", effort)
+        config["effort"] = effort
     if structure.format is not None:
         config["format"] = structure.format
     return {"output_config": config} if config else {}

@@ -108,8 +108,9 @@ class MessagesDecoder:
             return self._begin_call(opened)
         pins = self._pins()
         if kind in ("text", "thinking"):
-            said = block.get(kind)
-            return [*pins, *(self._say(opened, kind, said) if said else [])]
+            members = (kind, "signature") if kind == "thinking" else (kind,)
+            said = [chunk for name in members for chunk in self._say(opened, name, block.get(name))]
+            return [*pins, *said]
         return pins
 
     def _kind(self, block: Block) -> str:
@@ -219,9 +220,7 @@ class MessagesDecoder:
         return [self._chunk(delta)]
 
     def _stop_thinking(self, opened: _Open) -> list[JSON]:
-        if opened.is_told or not opened.block.get("signature"):
-            return []
-        return [self._chunk({"content_blocks": [{"index": opened.index, **opened.block}]})]
+        return []
 
     def _stop_call(self, opened: _Open) -> list[JSON]:
         if opened.pieces:

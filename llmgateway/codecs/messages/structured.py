@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from llmgateway.codecs.hub import Block
+from llmgateway.codecs.messages.blocks import dump
 from llmgateway.codecs.messages.schema import closed_schema
 from llmgateway.codecs.messages.shape import as_list
 from llmgateway.codecs.messages.tools import input_schema
@@ -19,6 +20,7 @@ _TOOL: Final = "json_response"
 _TOOL_WORDS: Final = "Give the whole answer by calling this tool, once."
 WORDS: Final = "Answer with one JSON object and nothing else: no words around it, no code fence."
 """What asks for JSON where neither a schema nor a tool can."""
+_SCHEMA_WORDS: Final = "It must match this JSON schema:"
 
 
 class Structure(NamedTuple):
@@ -48,9 +50,11 @@ def decide(body: JSON, capabilities: Capabilities) -> Structure:
 def _by_schema(body: JSON, given: JSON, schema: Block, capabilities: Capabilities) -> Structure:
     if capabilities.schema in (Schema.NATIVE, Schema.SUBSET):
         closed = closed_schema(schema)
-        if closed.is_possible or not _can_force(capabilities):
+        if closed.is_possible:
             form = {"type": "json_schema", "schema": closed.schema}
             return Structure(format=form, is_adjusted=not closed.is_exact)
+    if not _can_force(capabilities):
+        return Structure(words=f"{WORDS} {_SCHEMA_WORDS}\n{dump(schema)}", is_adjusted=True)
     return Structure(tool=_tool(body, schema, given.get("description")))
 
 

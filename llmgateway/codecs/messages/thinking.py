@@ -140,7 +140,12 @@ def fit(
     return replace(thinking, config={**thinking.config, "budget_tokens": max_tokens - 1})
 
 
-def calm(effort: str | None, config: JSON | None, losses: Losses) -> str | None:
+def is_by_default(can: Capabilities) -> bool:
+    """Whether a model may think without being asked to: those that know no budget do, mostly."""
+    return Reasoning.EFFORT in can.reasoning and Reasoning.BUDGET not in can.reasoning
+
+
+def calm(effort: Any, config: JSON | None, losses: Losses) -> Any:
     """Return the effort that goes with thinking turned off: the API refuses more than `high`."""
     if config == {"type": "disabled"} and effort in ("xhigh", "max"):
         losses.adjust("reasoning_effort")
