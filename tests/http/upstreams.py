@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,10 +52,15 @@ class AtOnce:
     """A first step that does not wait for the body of the request."""
 
 
+class Stamp:
+    """A step that only notes the time."""
+
+
 RESET = Reset()
+STAMP = Stamp()
 AT_ONCE = AtOnce()
 STAY_OPEN = StayOpen()
-Step = bytes | Gate | Reset | StayOpen | AtOnce
+Step = bytes | Gate | Reset | StayOpen | AtOnce | Stamp
 
 
 @dataclass(eq=False)
@@ -67,6 +73,8 @@ class Peer:
     """Set when the request is whole."""
     gone: threading.Event = field(default_factory=threading.Event)
     """Set when the gateway has closed the connection."""
+    stamped_at: float = 0.0
+    """When the script came to its `STAMP`, in monotonic seconds."""
     held_up: threading.Event = field(default_factory=threading.Event)
     """Set when the gateway has taken nothing for a while."""
     sent: int = 0
@@ -176,6 +184,8 @@ async def _play(
             peer.sent += len(step)
         case Gate():
             await step.wait()
+        case Stamp():
+            peer.stamped_at = time.monotonic()
         case StayOpen():
             await asyncio.wait([watcher])
         case Reset():
