@@ -60,6 +60,8 @@ RESPONSE_HEADERS: Mapping[str, str] = {
 MAX_RETRY_COUNT = 10
 _TRACE_ID = re.compile(r"[\x21-\x7e]{1,255}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNWRITABLE = re.compile(r"[^\x20-\x7e]")
+_MAX_VALUE = 2048
 _INTEGER = re.compile(r"\d{1,9}")
 
 
@@ -171,8 +173,11 @@ class GatewayHeaders:
 
 
 def encode_fields(family: str, fields: Mapping[str, str]) -> RawHeaders:
-    """Write gateway fields with a family's prefix; what cannot stand in a header is replaced."""
+    """Write gateway fields with a family's prefix; what cannot stand in a header is replaced.
+
+    Values may hold names of parameters as the caller made them up, of any length and letters.
+    """
     return tuple(
-        ((family + name).encode("ascii"), value.encode("ascii", "replace"))
+        ((family + name).encode("ascii"), _UNWRITABLE.sub("?", value[:_MAX_VALUE]).encode("ascii"))
         for name, value in fields.items()
     )

@@ -195,6 +195,20 @@ def test_a_model_injects_no_header(client: Client, upstream: FakeUpstream, model
     assert [] == list(upstream.fake.requests)
 
 
+def test_a_dropped_parameter_injects_no_header(client: Client, raw: RawUpstream) -> None:
+    """Its name, which the caller has made up, stands in a header of the answer."""
+    message = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "x"}]}
+    raw.answers([answer({**message, "stop_reason": "end_turn"})])
+    config = {"provider": "anthropic", "api_key": "k", "custom_host": raw.base}
+    odd = {"a\r\nx-evil: 1": 1, "\x00\u20ac": 1, "long" * 5000: 1}
+    found = client.chat("claude-sonnet-4-5", config=config, **odd)
+    dropped = str(found.field("dropped-params"))
+
+    assert (200, None) == (found.status, found.header("x-evil"))
+    assert dropped.startswith("a??x-evil: 1, ??, longlong")
+    assert len(dropped) < 3000
+
+
 def test_encoded_line_breaks_in_a_query_stay_encoded(
     client: Client, upstream: FakeUpstream
 ) -> None:
