@@ -25,8 +25,6 @@ class Framing(Enum):
     SSE = "sse"
     SSE_LINES = "sse_lines"
     """Server-sent events of one line each, which a blank line may or may not follow."""
-    JSON_ARRAY = "json_array"
-    """One JSON array, sent as it grows; only answers to callers are framed so."""
     NONE = "none"
 
 
@@ -183,8 +181,6 @@ class Decoded:
     dropped: tuple[str, ...] = ()
     """What of the caller's format the hub cannot say."""
     adjusted: tuple[str, ...] = ()
-    framing: Framing | None = None
-    """How the caller wants a stream framed; None: as its format usually is."""
 
 
 class StreamDecoder(Protocol):

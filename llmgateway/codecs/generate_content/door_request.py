@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from llmgateway.codecs.base import Decoded, Framing
+from llmgateway.codecs.base import Decoded
 from llmgateway.codecs.generate_content.door_schema import to_json_schema
 from llmgateway.codecs.generate_content.door_tools import decode_choice, decode_tools
 from llmgateway.codecs.generate_content.door_turns import decode_turns
@@ -17,8 +17,6 @@ from llmgateway.codecs.generate_content.thinking import decode_thinking
 from llmgateway.types import JSON
 
 STREAMS: Final = "streamGenerateContent"
-_SSE: Final = "sse"
-"""The value of `alt` in the query that asks for events; without it the answer is an array."""
 
 _SAME: Final = {
     "temperature": "temperature",
@@ -62,10 +60,7 @@ def decode_request(body: JSON, params: Mapping[str, str]) -> Decoded:
     _name_unknown(config, (*_SAME, *_SPOKEN), "generationConfig.", notes)
     if stream:
         request |= {"stream": True, "stream_options": {"include_usage": True}}
-    framing = Framing.JSON_ARRAY if stream and params.get("alt", _SSE) != _SSE else None
-    return Decoded(
-        request, stream=stream, dropped=notes.dropped, adjusted=notes.adjusted, framing=framing
-    )
+    return Decoded(request, stream=stream, dropped=notes.dropped, adjusted=notes.adjusted)
 
 
 def _model(params: Mapping[str, str], body: JSON) -> str:

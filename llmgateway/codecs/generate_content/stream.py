@@ -25,10 +25,9 @@ from llmgateway.codecs.generate_content.grounding import decode_annotations
 from llmgateway.codecs.generate_content.partial import PartialCall, is_open
 from llmgateway.codecs.generate_content.shape import an_object, number, objects, pick, string
 from llmgateway.codecs.generate_content.turns import WIRE
-from llmgateway.codecs.generate_content.usage import read_usage
+from llmgateway.codecs.generate_content.usage import counts_tokens, read_usage
 from llmgateway.codecs.generate_content.watch import parse_event
 from llmgateway.types import JSON
-from llmgateway.types.usage import Usage
 
 
 class GenerateContentDecoder:
@@ -41,7 +40,8 @@ class GenerateContentDecoder:
         self._ctx = ctx
         self._id = ""
         self._model = ctx.model
-        self._usage: Usage | None = None
+        self._counted: JSON = {}
+        """The last `usageMetadata` that counts tokens; each event has one, and one is read."""
         self._blocked: tuple[str, str] | None = None
         self._candidates: dict[int, _Candidate] = {}
 
@@ -50,7 +50,9 @@ class GenerateContentDecoder:
         body = an_object(parse_event(event.data))
         self._id = self._id or string(pick(body, "responseId")) or self._ctx.new_id("chatcmpl-")
         self._model = string(pick(body, "modelVersion")) or self._model
-        self._usage = read_usage(pick(body, "usageMetadata")) or self._usage
+        metadata = pick(body, "usageMetadata")
+        if counts_tokens(metadata):
+            self._counted = metadata
         self._blocked = block_of(body) or self._blocked
         choices = []
         for candidate in objects(body.get("candidates")):
@@ -66,8 +68,9 @@ class GenerateContentDecoder:
             choice for candidate in self._candidates.values() for choice in candidate.close()
         ]
         chunks = [self._chunk(choice) for choice in choices]
-        if self._usage is not None:
-            chunks.append({**self._chunk(), "usage": hub.counters(self._usage)})
+        usage = read_usage(self._counted)
+        if usage is not None:
+            chunks.append({**self._chunk(), "usage": hub.counters(usage)})
         return chunks
 
     def _candidate(self, index: int) -> _Candidate:

@@ -22,6 +22,13 @@ _COUNTS = (
 )
 
 
+def counts_tokens(metadata: object) -> bool:
+    """Whether a `usageMetadata` has any of its main figures."""
+    return isinstance(metadata, dict) and any(
+        pick(metadata, name) is not None for name in _COUNTS[:3]
+    )
+
+
 def read_usage(metadata: object) -> Usage | None:
     """Return the disjoint parts of a `usageMetadata`; None where it counts no tokens."""
     if not isinstance(metadata, dict):
