@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from llmgateway.codecs.messages import COUNT_TOKENS, MESSAGES, MESSAGES_CODEC
+from llmgateway.codecs.messages import (
+    COUNT_TOKENS,
+    COUNT_TOKENS_CODEC,
+    MESSAGES,
+    MESSAGES_CODEC,
+)
 from llmgateway.codecs.opaque import OPAQUE
 from llmgateway.providers.base import Endpoint, ModelFacts, Option, Provider
 from llmgateway.signing import HeaderKey
@@ -146,7 +151,7 @@ ANTHROPIC = Provider(
     endpoints={
         "chat": Endpoint("/messages", MESSAGES, codec=MESSAGES_CODEC),
         "messages": Endpoint("/messages", MESSAGES),
-        "count_tokens": Endpoint("/messages/count_tokens", COUNT_TOKENS),
+        "count_tokens": Endpoint("/messages/count_tokens", COUNT_TOKENS, codec=COUNT_TOKENS_CODEC),
         "models": Endpoint("/models", OPAQUE),
     },
     stream_usage=False,
