@@ -31,13 +31,11 @@ _SAME: Final = {
 }
 _SPOKEN: Final = (
     "responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities",
-    "responseLogprobs", "logprobs", "thinkingConfig", "imageConfig", "speechConfig",
+    "responseLogprobs", "logprobs", "thinkingConfig",
 )  # fmt: skip
 _MEMBERS: Final = (
     "contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "model",
 )  # fmt: skip
-_PASSED: Final = ("safetySettings", "cachedContent")
-"""Members that go on in the hub as they are; codecs that do not know them name them as dropped."""
 
 
 def decode_request(body: JSON, params: Mapping[str, str]) -> Decoded:
@@ -51,12 +49,9 @@ def decode_request(body: JSON, params: Mapping[str, str]) -> Decoded:
         "messages": decode_turns(body, notes),
         **({"tools": tools} if tools else {}),
         **decode_choice(an_object(pick(body, "toolConfig")), functions, notes),
-        **_settings(config, notes),
+        **_settings(config),
     }
-    for name in _PASSED:
-        if value := pick(body, name):
-            request[snake(name)] = value
-    _name_unknown(body, (*_MEMBERS, *_PASSED), "", notes)
+    _name_unknown(body, _MEMBERS, "", notes)
     _name_unknown(config, (*_SAME, *_SPOKEN), "generationConfig.", notes)
     if stream:
         request |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -69,13 +64,14 @@ def _model(params: Mapping[str, str], body: JSON) -> str:
 
 
 def _name_unknown(source: JSON, known: tuple[str, ...], prefix: str, notes: Notes) -> None:
+    """Name what only this format's own providers know: safety settings, cached contents, …"""
     names = {*known, *map(snake, known)}
     for name, value in source.items():
         if name not in names and value is not None:
             notes.drop(prefix + name[:64])
 
 
-def _settings(config: JSON, notes: Notes) -> JSON:
+def _settings(config: JSON) -> JSON:
     found: JSON = {
         ours: value for name, ours in _SAME.items() if (value := pick(config, name)) is not None
     }
@@ -87,11 +83,6 @@ def _settings(config: JSON, notes: Notes) -> JSON:
         found["logprobs"] = True
         if (count := pick(config, "logprobs")) is not None:
             found["top_logprobs"] = count
-    image = an_object(pick(config, "imageConfig"))
-    if image:
-        found["image_config"] = {snake(name): value for name, value in image.items()}
-    if pick(config, "speechConfig") is not None:
-        notes.drop("generationConfig.speechConfig")
     return {**found, **decode_thinking(an_object(pick(config, "thinkingConfig")))}
 
 

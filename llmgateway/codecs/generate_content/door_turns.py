@@ -102,9 +102,11 @@ class _Reader:
         name, call_id = string(response.get("name")), string(response.get("id"))
         if not call_id:
             call_id = next((i for n, i in self._waiting if n == name), "") or self._new_id()
-        self._waiting = [(n, i) for n, i in self._waiting if i != call_id]
         said = an_object(response.get("response"))
-        message: JSON = {"role": "tool", "tool_call_id": call_id, "name": name}
+        message: JSON = {"role": "tool", "tool_call_id": call_id}
+        if not any(i == call_id for _, i in self._waiting):
+            message["name"] = name  # nothing else tells what was called
+        self._waiting = [(n, i) for n, i in self._waiting if i != call_id]
         content: Any = _said(said)
         media = [known for part in objects(response.get("parts")) if (known := decode_media(part))]
         if media:
