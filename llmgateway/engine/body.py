@@ -60,7 +60,7 @@ def outgoing(
     body, dropped, adjusted = _tweaked(target, service.name, made.encoded.body, unsupported)
     final = _asking_for_usage(target, service, body, stream=made.stream)
     return Outgoing(
-        raw=orjson.dumps(final),
+        raw=_encode(final),
         asked={**asked, "model": made.translation.context.model},
         sent=final,
         stream=made.stream,
@@ -123,7 +123,17 @@ def _written(call: Call, body: JSON) -> bytes:
     """Encode a body anew, without what only the path says."""
     if isinstance(call.raw, bytes):
         check_numbers(call.raw, body)
-    return orjson.dumps({key: body[key] for key in body if key not in call.from_path})
+    return _encode({key: body[key] for key in body if key not in call.from_path})
+
+
+def _encode(body: JSON) -> bytes:
+    """Write a body; what a codec or an override has made of it may be more than JSON takes."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise InvalidRequest(
+            "A number in the body is too large, or its nesting too deep, to be written anew."
+        ) from None
 
 
 def splice(raw: bytes, added: Mapping[str, Any]) -> bytes:
