@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from llmgateway.engine.headers import NEVER_UP
 from llmgateway.http.headers import LATER_HEADERS, LLMGATEWAY, PORTKEY, REQUEST_HEADERS
-from tests.http.client import Client
+from tests.http.client import Client, chat_body
 from tests.http.conftest import Serve
 from tests.http.upstreams import COMPLETION, FakeUpstream, RawUpstream, answer
 
@@ -201,7 +203,8 @@ def test_a_dropped_parameter_injects_no_header(client: Client, raw: RawUpstream)
     raw.answers([answer({**message, "stop_reason": "end_turn"})])
     config = {"provider": "anthropic", "api_key": "k", "custom_host": raw.base}
     odd = {"a\r\nx-evil: 1": 1, "\x00\u20ac": 1, "long" * 5000: 1}
-    found = client.chat("claude-sonnet-4-5", config=config, **odd)
+    body = {**chat_body("claude-sonnet-4-5"), **odd}
+    found = client.post("/v1/chat/completions", body, x_portkey_config=json.dumps(config))
     dropped = str(found.field("dropped-params"))
 
     assert (200, None) == (found.status, found.header("x-evil"))
