@@ -36,6 +36,10 @@ _NO_STORE = (b"cache-control", b"private, no-store")
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
+_REQUEST_ID = b"x-request-id"
+_ANTHROPICS_REQUEST_ID = b"request-id"
+"""In which its SDKs look; https://platform.claude.com/docs/en/api/errors (seen 2026-11)."""
+
 
 @dataclass(slots=True)
 class App:
@@ -77,7 +81,7 @@ class App:
         except BaseException:
             draft.finish(ClientDisconnected.status, ClientDisconnected(""))
             raise
-        return _response(reply, ours, draft.trace_id)
+        return _response(reply, ours, draft)
 
     async def _answer(
         self,
@@ -140,7 +144,7 @@ class App:
         headers = (
             _JSON,
             _NO_STORE,
-            (b"x-request-id", draft.trace_id.encode("ascii")),
+            *_request_ids(draft, ()),
             *encode_fields(ours.family, fields),
             *_error_fields(error),
         )
@@ -157,9 +161,18 @@ def _error_fields(error: GatewayError) -> RawHeaders:
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in fields.items())
 
 
-def _response(reply: Reply, ours: GatewayHeaders, trace_id: str) -> HTTPResponse:
+def _request_ids(draft: Draft, given: RawHeaders) -> RawHeaders:
+    """Return the fields that name the request, but for those that the provider has `given`."""
+    wanted = [_REQUEST_ID]
+    if format_of(draft.endpoint).name in ("messages", "count_tokens"):
+        wanted.append(_ANTHROPICS_REQUEST_ID)
+    there = {name for name, _ in given}
+    return tuple((name, draft.trace_id.encode("ascii")) for name in wanted if name not in there)
+
+
+def _response(reply: Reply, ours: GatewayHeaders, draft: Draft) -> HTTPResponse:
     fields = {
-        "trace-id": trace_id,
+        "trace-id": draft.trace_id,
         "retry-attempt-count": str(reply.retry_count),
         "cache-status": "DISABLED",
     }
@@ -174,8 +187,7 @@ def _response(reply: Reply, ours: GatewayHeaders, trace_id: str) -> HTTPResponse
     if reply.adjusted:
         fields["adjusted-params"] = ", ".join(reply.adjusted)
     headers = [*reply.headers, _NO_STORE, *encode_fields(ours.family, fields)]
-    if not any(name == b"x-request-id" for name, _ in reply.headers):
-        headers.append((b"x-request-id", trace_id.encode("ascii")))
+    headers += _request_ids(draft, reply.headers)
     if reply.error is not None and reply.repeated:
         # SDKs retry by themselves; what was retried here must not be multiplied there.
         headers.append((b"x-should-retry", b"false"))
