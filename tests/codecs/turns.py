@@ -25,6 +25,7 @@ _BLOCKS = st.one_of(
     st.fixed_dictionaries(
         {"type": st.just("thinking"), "thinking": _WORDS, "signature": _SIGNATURES}
     ),
+    st.fixed_dictionaries({"type": st.just("thinking"), "thinking": _WORDS}),
     st.fixed_dictionaries({"type": st.just("redacted_thinking"), "data": _SIGNATURES}),
     st.fixed_dictionaries(
         {

@@ -18,10 +18,7 @@ _TYPE_OF_MEMBER: Final = {"thinking": "thinking", "signature": "thinking", "text
 
 
 def kept_entries(blocks: list[Block]) -> list[JSON]:
-    """Return what `content` cannot carry of these blocks; empty if it carries them all.
-
-    Thinking without a signature is left out: no provider takes it back.
-    """
+    """Return what `content` cannot carry of these blocks; empty if it carries them all."""
     kept: list[JSON] = []
     at, after_text = 0, False
     for block in blocks:
@@ -31,19 +28,14 @@ def kept_entries(blocks: list[Block]) -> list[JSON]:
         if is_text:
             entry["length"] = length
         # A plain text is worth an entry only where nothing else parts it from the one before.
-        is_plain = entry.keys() <= _PLAIN.get(str(block.get("type")), _NOTHING)
-        if not is_plain or (is_text and after_text and length):
+        is_plain = is_text and entry.keys() == _PLAIN
+        if not is_plain or (after_text and length):
             kept.append({"index": len(kept), **entry, "at": at})
         at, after_text = at + length, is_text
     return kept
 
 
-_NOTHING: Final = frozenset[str]()
-_PLAIN: Final = {
-    "text": frozenset({"type", "length"}),
-    "thinking": frozenset({"type", "thinking"}),
-}
-"""By type: the members of a block that needs no keeping."""
+_PLAIN: Final = {"type", "length"}
 
 
 def text_length(block: Block) -> int:
