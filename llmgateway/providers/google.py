@@ -70,79 +70,73 @@ def _by_budget(low: int, high: int, *, can_disable: bool) -> Capabilities:
     )
 
 
+def _facts(pattern: str, can: Capabilities, docs: str) -> ModelFacts:
+    """Return facts on models, which callers may name as the API lists them: `models/gemini-…`."""
+    return ModelFacts(rf"(?:models/)?(?:{pattern})", can, seen="2026-11", docs=docs)
+
+
 _NO_THOUGHT = Capabilities(max_output=8_192, sampling=SAMPLING)
 
 MODELS = (
     # Sampling parameters are ignored from 3.5 Flash-Lite and 3.6 Flash on, so they are dropped
     # and named instead; see the guides linked.
-    ModelFacts(
+    _facts(
         r"gemini-4.*",
         _by_level("low", "medium", "high"),
-        "2026-11",
         f"{_GUIDES}/latest-model",
     ),
-    ModelFacts(
+    _facts(
         r"gemini-3\.[78]-flash.*",
         _by_level("low", "medium", "high"),
-        "2026-11",
         "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/thinking",
     ),
-    ModelFacts(
+    _facts(
         r"gemini-3\.(?:6-flash|5-flash-lite).*",
         _by_level("minimal", "low", "medium", "high"),
-        "2026-11",
         f"{_GUIDES}/whats-new-gemini-3.6",
     ),
-    ModelFacts(
+    _facts(
         r"gemini-3(?:\.\d+)?-pro.*image.*",
         _by_level("low", "high", sampling=SAMPLING),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-3\.1-pro.*",
         _by_level("low", "medium", "high", sampling=SAMPLING),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-3-pro.*",
         _by_level("low", "high", sampling=SAMPLING),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-3(?:\.\d+)?-flash.*",
         _by_level("minimal", "low", "medium", "high", sampling=SAMPLING),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-2\.5-pro.*",
         _by_budget(128, 32_768, can_disable=False),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-2\.5-flash-image.*",
         Capabilities(max_output=32_768, sampling=SAMPLING),
-        "2026-11",
         _MODELS_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-2\.5-flash-lite.*",
         _by_budget(512, 24_576, can_disable=True),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(
+    _facts(
         r"gemini-2\.5-flash.*",
         _by_budget(1, 24_576, can_disable=True),
-        "2026-11",
         _THINKING_DOCS,
     ),
-    ModelFacts(r"gemini-2\.0.*", _NO_THOUGHT, "2026-11", _MODELS_DOCS),
-    ModelFacts(
+    _facts(r"gemini-2\.0.*", _NO_THOUGHT, _MODELS_DOCS),
+    _facts(
         r"gemini-1.*|learnlm.*|gemma.*",
         Capabilities(
             max_output=8_192,
@@ -150,7 +144,6 @@ MODELS = (
             schema=Schema.SUBSET,
             tool_schema=Schema.SUBSET,
         ),
-        "2026-11",
         "https://ai.google.dev/gemini-api/docs/structured-output",
     ),
 )

@@ -90,10 +90,11 @@ def _parse(body: bytes) -> Any:
 def encode_error(error: GatewayError, request_id: str) -> JSON:
     """Return an error answer's body as Google's clients read it.
 
-    `code` is a number there, so the contract's code stands in an `ErrorInfo`; the other fields of
-    the contract stand beside.
+    `code` is a number there, so the contract's code stands in an `ErrorInfo`; its other fields
+    stand beside, but for the `status` at top level, which Google's SDK takes for the error's.
     """
     body = error.to_openai(request_id)
+    body.pop("status", None)
     within = body["error"]
     stated = within.get("status")
     name = stated if isinstance(stated, str) and stated else _status_name(error.status)
