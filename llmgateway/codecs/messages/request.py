@@ -61,7 +61,8 @@ def encode(body: JSON, ctx: Context, version: Mapping[str, str]) -> Encoded:
     tools = write_tools(body, takes_strict=can.schema is not Schema.TOOL, losses=losses)
     max_tokens = _max_tokens(body, can)
     choice = _choice(body, structure, losses)
-    thinking = _settle(body, written, can, max_tokens, choice, losses)
+    thinking = _settle(body, written, can, choice, losses)
+    thinking = thoughts.fit(thinking, max_tokens, can, losses, thoughts.asked_by(body))
     choice = _affordable(choice, thinking, can, losses)
     offered = _offered(tools, structure, written, body, losses)
 
@@ -102,7 +103,6 @@ def _settle(
     body: JSON,
     written: Written,
     can: Capabilities,
-    max_tokens: int,
     choice: JSON | None,
     losses: Losses,
 ) -> Thinking:
@@ -118,7 +118,7 @@ def _settle(
             losses.adjust(name)
         if thinking.is_on or thoughts.is_by_default(can):
             thinking = thoughts.off(can, losses, name)
-    return thoughts.fit(thinking, max_tokens, can, losses, name)
+    return thinking
 
 
 def _forces(choice: JSON | None) -> bool:

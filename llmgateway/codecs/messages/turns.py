@@ -8,7 +8,7 @@ from llmgateway.codecs.hub import Block
 from llmgateway.codecs.messages.blocks import tool_id, write_turn
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import mark_last, write_parts
-from llmgateway.codecs.messages.shape import as_list
+from llmgateway.codecs.messages.shape import as_list, kind_of
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 
@@ -109,13 +109,23 @@ def _upgraded(messages: list[object]) -> list[JSON]:
 
 
 def _has_lost_thinking(turns: list[JSON]) -> bool:
-    """Tell whether the calls that the last turn answers came without their thoughts."""
-    if len(turns) < 2 or turns[-1]["role"] != "user":
+    """Tell whether the calls that the last turn answers came without any thoughts.
+
+    A model thinks once before a row of calls, so its later turns in the row have no thoughts.
+    """
+    if not turns or "tool_result" not in _kinds(turns[-1]):
         return False
-    if not any(block.get("type") == "tool_result" for block in turns[-1]["content"]):
-        return False
-    kinds = [block.get("type") for block in turns[-2]["content"]]
-    return "tool_use" in kinds and kinds[0] not in ("thinking", "redacted_thinking")
+    row: set[str] = set()
+    for turn in reversed(turns):
+        kinds = _kinds(turn)
+        if turn["role"] == "user" and "tool_result" not in kinds:
+            break
+        row |= kinds
+    return "tool_use" in row and not row & {"thinking", "redacted_thinking"}
+
+
+def _kinds(turn: JSON) -> set[str]:
+    return {kind_of(block) for block in turn["content"]}
 
 
 def _without_trailing_space(turns: list[JSON], losses: Losses) -> list[JSON]:

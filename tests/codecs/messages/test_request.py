@@ -363,6 +363,35 @@ def test_adaptive_thinking_takes_the_effort_beside(effort: str, sent: str | None
     assert sent == encode(body, "claude-sonnet-5").body.get("output_config", {}).get("effort")
 
 
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+
+
+@pytest.mark.parametrize(
+    ("first", "is_on"), [({"content_blocks": [THOUGHT]}, True), ({}, False)], ids=["kept", "lost"]
+)
+def test_a_row_of_calls_needs_the_thoughts_before_it_alone(first: JSON, is_on: bool) -> None:
+    calls = [{"id": "a", "function": {"name": "find"}}]
+    turn = {"role": "assistant", "tool_calls": calls}
+    result = {"role": "tool", "tool_call_id": "a", "content": "one"}
+    messages = [USER, {"role": "assistant", **first, "tool_calls": calls}, result, turn, result]
+    asked = {"messages": messages, "reasoning_effort": "low", "tools": [tool()]}
+    sent = encode(asked)
+
+    assert is_on == (sent.body["thinking"]["type"] == "enabled")
+    assert is_on == ("thinking" not in sent.adjusted)
+    # Adaptive thinking has no such rule.
+    assert {"type": "adaptive"} == encode(asked, "claude-opus-4-6").body["thinking"]
+
+
+def test_a_new_question_ends_the_row() -> None:
+    call = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "find"}}]}
+    result = {"role": "tool", "tool_call_id": "a", "content": "one"}
+    answer = {"role": "assistant", "content": "One."}
+    sent = encode({"messages": [USER, call, result, answer, USER], "reasoning_effort": "low"})
+
+    assert "enabled" == sent.body["thinking"]["type"]
+
+
 def test_a_model_that_takes_any_effort_gets_the_callers_word() -> None:
     can = Capabilities(reasoning=frozenset({Reasoning.EFFORT}), efforts=())
     sent = encode({"reasoning_effort": "max"}, capabilities=can)
