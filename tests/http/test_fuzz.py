@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import time
 import tracemalloc
 from collections import Counter
@@ -19,6 +20,7 @@ import orjson
 import pytest
 
 from llmgateway import Gateway
+from llmgateway.http.routes import ROUTES, Body
 from llmgateway.stores import MemoryRecords
 from llmgateway.testing.fake_row import FAKE
 from llmgateway.types.http import Headers, HTTPRequest, HTTPResponse
@@ -27,7 +29,9 @@ from tests.scripted import Scripted, ScriptedTransport, delta, events, stream
 
 TRIES = 10_000 if os.environ.get("CI") else 2_000
 MIB = 2**20
-PATHS = ("/v1/chat/completions", "/v1/embeddings", "/v1/responses", "/v1/things")
+POSTS = [route.path for route in ROUTES if "POST" in route.methods and route.body is Body.JSON]
+PATHS = [*POSTS, "/v1/things", "/v1beta/models/m:generateContent"]
+DOORS = ["/v1/chat/completions", "/v1/messages", "/v1/responses", PATHS[-1]]
 CONFIGS: tuple[str, ...] = (
     "",
     '{"provider":"fake","override_params":{"user":"u"}}',
@@ -35,7 +39,9 @@ CONFIGS: tuple[str, ...] = (
     '[{"query":{"params.model":{"$in":["a"]}},"then":"t"}]},'
     '"targets":[{"name":"t","provider":"fake"}]}',
     '{"provider":"anthropic","api_key":"k"}',
+    '{"provider":"google","api_key":"k"}',
 )
+CONFIG_NAMES = ("plain", "override", "condition", "messages", "gemini")
 
 BODY: dict[str, Any] = {
     "model": "gpt-4o",
@@ -54,6 +60,9 @@ WHOLE = orjson.dumps(BODY)
 
 
 WHOLES = {
+    "generateContent": b'{"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]}',
+    "countTokens": b'{"totalTokens":1}',
+    "count_tokens": b'{"input_tokens":1}',
     "messages": b'{"type":"message","role":"assistant","content":[],"stop_reason":"end_turn"}',
     "completions": b'{"choices":[{"index":0,"message":{"content":"x"},"finish_reason":"stop"}]}',
 }
@@ -68,6 +77,10 @@ STREAMS = {
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}},
         {"type": "message_stop"},
+    ),
+    "streamGenerateContent": events(
+        {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]},
+        done=False,
     ),
 }  # fmt: skip
 
@@ -87,9 +100,9 @@ class Relays(ScriptedTransport):
 
 
 def _answer_to(request: UpstreamRequest) -> Scripted:
-    path = request.url.rpartition("/")[2]
+    path = re.split("[/:]", request.url.partition("?")[0])[-1]
     assert isinstance(request.body, bytes)
-    if orjson.loads(request.body).get("stream") is True:
+    if "stream" in path or orjson.loads(request.body).get("stream") is True:
         return stream(*STREAMS.get(path, STREAMS["completions"]))
     return Scripted(chunks=[WHOLES.get(path, b'{"data":[],"output":[]}')])
 
@@ -186,11 +199,19 @@ FIELDS = [
     "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "user", "logit_bias",
     "logprobs", "top_logprobs", "response_format", "metadata", "input", "prompt", "functions",
     "modalities", "audio", "parallel_tool_calls", "reasoning_effort",
+    "system", "thinking", "contents", "systemInstruction", "generationConfig", "instructions",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=["plain", "override", "condition", "translated"])
-def test_no_confusion_of_types_is_an_error_of_ours(config: str) -> None:
+CROSSED = [
+    *(pytest.param(c, DOORS[0], id=n) for c, n in zip(CONFIGS[:3], CONFIG_NAMES, strict=False)),
+    *(pytest.param(c, door, id=f"{door.rpartition('/')[2]}-to-{n}")
+      for c, n in zip(CONFIGS[3:], CONFIG_NAMES[3:], strict=True) for door in DOORS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "path"), CROSSED)
+def test_no_confusion_of_types_is_an_error_of_ours(config: str, path: str) -> None:
     bench = Bench()
 
     async def run() -> None:
@@ -198,14 +219,14 @@ def test_no_confusion_of_types_is_an_error_of_ours(config: str) -> None:
             for value in CONFUSED:
                 text = "1" + "0" * 30 if value == 2**70 else orjson.dumps(value).decode()
                 body = WHOLE[:-1] + f',"{name}":{text}}}'.encode()
-                await bench.ask(PATHS[0], body, config)
+                await bench.ask(path, body, config)
         await bench.settle()
 
     asyncio.run(run())
     assert {200, 400} >= set(bench.statuses)
 
 
-@pytest.mark.parametrize("config", ["", CONFIGS[3]], ids=["plain", "translated"])
+@pytest.mark.parametrize("config", CONFIGS, ids=CONFIG_NAMES)
 @pytest.mark.parametrize("member", ["role", "content", "tool_calls", "tool_call_id", "name"])
 def test_no_confusion_within_messages_is_an_error_of_ours(member: str, config: str) -> None:
     bench = Bench()
