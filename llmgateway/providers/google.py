@@ -75,8 +75,6 @@ def _facts(pattern: str, can: Capabilities, docs: str) -> ModelFacts:
     return ModelFacts(rf"(?:models/)?(?:{pattern})", can, seen="2026-11", docs=docs)
 
 
-_NO_THOUGHT = Capabilities(max_output=8_192, sampling=SAMPLING)
-
 MODELS = (
     # Sampling parameters are ignored from 3.5 Flash-Lite and 3.6 Flash on, so they are dropped
     # and named instead; see the guides linked.
@@ -135,9 +133,9 @@ MODELS = (
         _by_budget(1, 24_576, can_disable=True),
         _THINKING_DOCS,
     ),
-    _facts(r"gemini-2\.0.*", _NO_THOUGHT, _MODELS_DOCS),
+    # JSON schema as it is came with 2.5.
     _facts(
-        r"gemini-1.*|learnlm.*|gemma.*",
+        r"gemini-(?:1|2\.0).*|learnlm.*|gemma.*",
         Capabilities(
             max_output=8_192,
             sampling=SAMPLING,

@@ -84,6 +84,7 @@ def test_budgets() -> None:
 
 def test_older_models_take_the_subset_of_schemas() -> None:
     assert Schema.SUBSET is ROW.capabilities_for("gemini-1.5-pro").tool_schema
+    assert Schema.SUBSET is ROW.capabilities_for("gemini-2.0-flash").schema
     assert Schema.NATIVE is ROW.capabilities_for("gemini-2.5-pro").schema
 
 
