@@ -65,7 +65,12 @@ async def read_payload(request: HTTPRequest, wanted: Body, limits: Limits) -> Pa
 
     Raises `InvalidRequest` (content type), `InvalidJSON`, `RequestTooLarge`, `RequestTooSlow`.
     """
-    if request.method in ("GET", "HEAD") or wanted is Body.NONE:
+    if request.method in ("GET", "HEAD"):
+        return Payload()
+    if wanted is Body.NONE:
+        # Read all the same: shells can tell that a client has left only after its body.
+        _check_declared(request.headers, limits.max_json_bytes)
+        await _read_whole(request.body, limits)
         return Payload()
     kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if wanted in (Body.JSON, Body.UPLOAD):

@@ -83,11 +83,25 @@ def test_a_client_that_leaves_before_the_answer_ends_the_call(
     assert [("config", 499)] == [(attempt.target, attempt.status) for attempt in record.attempts]
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/things", "/v1/files/f/content"])
-def test_a_client_that_leaves_a_get_ends_it(client: Client, raw: RawUpstream, path: str) -> None:
+@pytest.mark.parametrize("body", [None, b"{}"], ids=["bodiless", "with-body"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models"),
+        ("GET", "/v1/things"),
+        ("GET", "/v1/files/f/content"),
+        ("DELETE", "/v1/files/f"),
+        ("DELETE", "/v1/things"),
+        ("HEAD", "/v1/things"),
+        ("PUT", "/v1/things"),
+    ],
+)
+def test_a_client_that_leaves_any_other_request_ends_it(
+    client: Client, raw: RawUpstream, method: str, path: str, body: bytes | None
+) -> None:
     raw.answers([STAY_OPEN])
     headers = {"x-portkey-provider": "fake", "x-portkey-custom-host": raw.base}
-    with client.begin("GET", path, headers):
+    with client.begin(method, path, headers, body):
         raw.peer()
 
     assert raw.peer().gone.wait(SOON_S)
