@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,7 +88,7 @@ def translate(
     `unsupported` says what becomes of parameters that find no place: `drop` (and say so), `refuse`
     (raises `InvalidRequest`) or `pass` (as they are, for the provider to judge).
     """
-    decoded = door.decode_request(body, call.params, call.headers)
+    decoded = door.decode_request(body, _params(call, body), call.headers)
     context = context_of(call, target, decoded.body, body, world)
     encoded = codec.encode_request(decoded.body, context)
     dropped = (*decoded.dropped, *encoded.dropped)
@@ -102,6 +103,14 @@ def translate(
         tuple(dict.fromkeys(dropped)),
         tuple(dict.fromkeys((*decoded.adjusted, *encoded.adjusted))),
     )
+
+
+def _params(call: Call, body: JSON) -> Mapping[str, str]:
+    """Return what the path says, but for a model that has been replaced since."""
+    model = body.get("model")
+    if "model" not in call.params or not isinstance(model, str):
+        return call.params
+    return {**call.params, "model": model}
 
 
 def context_of(call: Call, target: Target, hub: JSON, door: JSON, world: World) -> Context:

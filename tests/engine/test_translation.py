@@ -251,3 +251,25 @@ async def test_unsupported_params_decides_what_has_no_place(
     assert sent is any(b'"seed":7' in body for body in transport.bodies)
     dropped = dict(response.headers).get(b"x-portkey-dropped-params")
     assert (b"seed" if policy == "drop" else None) == dropped
+
+
+@pytest.mark.parametrize(
+    ("model", "config"),
+    [
+        ("@openai/org/gpt", None),
+        ("m", {"provider": "openai", "override_params": {"model": "org/gpt"}}),
+    ],
+    ids=["written", "overridden"],
+)
+async def test_a_model_of_the_path_may_be_replaced(model: str, config: Any) -> None:
+    transport = ScriptedTransport(chat("Hello"))
+    gateway = Gateway(KEYS, transport=lambda: transport, world=world(transport))
+    headers = Headers.of(host="localhost", content_type="application/json")
+    if config is not None:
+        headers = Headers((*headers, (b"x-portkey-config", orjson.dumps(config))))
+    path = f"/v1beta/models/{model}:generateContent"
+
+    response = await gateway.handle(HTTPRequest("POST", path, "", headers, orjson.dumps(CONTENTS)))
+
+    assert 200 == response.status, response.body
+    assert "org/gpt" == orjson.loads(transport.bodies[0])["model"]
