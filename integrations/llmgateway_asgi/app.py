@@ -56,10 +56,11 @@ class GatewayApp:
         try:
             response = await self.gateway.handle(request)
             await self._send(response, send, client, head_only=request.method == "HEAD")
-        except (asyncio.CancelledError, ClientDisconnected, OSError):
-            # Whoever is gone needs no answer; a cancellation that is not ours goes on its way.
+        except (ClientDisconnected, OSError):
+            pass  # whoever is gone needs no answer; from ASGI 2.4 on `send` says so by an OSError
+        except asyncio.CancelledError:
             if not client.gone:
-                raise
+                raise  # it is not ours and goes on its way
         finally:
             watcher.cancel()
             if client.cancelled_us:

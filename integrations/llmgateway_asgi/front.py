@@ -24,7 +24,9 @@ def mount(app: ASGIApp, gateway: Gateway, prefix: str = "/llm") -> ASGIApp:
         root: str = scope.get("root_path", "")
         below = path.removeprefix(root) if root else path
         if scope["type"] == "http" and (below == prefix or below.startswith(prefix + "/")):
-            await inner({**scope, "root_path": root + prefix}, receive, send)
+            # Servers before ASGI 2.3 leave the root out of the path.
+            mounted_at = prefix if below == path else root + prefix
+            await inner({**scope, "root_path": mounted_at}, receive, send)
         else:
             await app(scope, receive, send)
 

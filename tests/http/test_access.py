@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from llmgateway import Principal
+from llmgateway import Gateway, Principal
 from llmgateway.settings import client_key_digest
-from llmgateway.types.http import HTTPRequest
+from llmgateway.types.http import Headers, HTTPRequest
 from tests.http.client import Client, chat_body, encode
 from tests.http.conftest import CLIENT_KEY, STORED_KEY, Serve
 from tests.http.keys import OWN_KEY, PLAIN_KEY, authorization, leaked
 from tests.http.upstreams import FakeUpstream, RawUpstream, answer
+from tests.scripted import ScriptedTransport, chat
 
 TWO_KEYS = {"suite": CLIENT_KEY, "plain": PLAIN_KEY}
 
@@ -335,6 +336,20 @@ def test_a_client_key_still_opens_where_the_host_has_its_say(serve: Serve) -> No
 
     assert 200 == client.chat().status
     assert "key:suite" == client.new_record().principal
+
+
+@pytest.mark.parametrize(("brings", "sent"), [(False, []), (True, [b"Bearer host-token"])])
+async def test_a_caller_whom_the_host_vouches_for(brings: bool, sent: list[bytes]) -> None:
+    """A view that has its user already hands it in, and the same rule holds for its token."""
+    transport = ScriptedTransport(chat())
+    gateway = Gateway({}, transport=lambda: transport)
+    headers = Headers.of(authorization="Bearer host-token", x_portkey_provider="groq")
+    request = HTTPRequest("POST", "/v1/chat/completions", "", headers, encode(chat_body()))
+    response = await gateway.handle(request, Principal("user:17", brings_provider_key=brings))
+    await gateway.aclose()
+
+    assert (200 if brings else 400) == response.status
+    assert sent == [dict(asked.headers)[b"authorization"] for asked in transport.requests]
 
 
 # ---- local mode
