@@ -15,7 +15,9 @@ Requests
                                 as the chat door gave them to a client of strict compliance; it
                                 makes `content_blocks` of them again (`codecs.chat.kept`), so that
                                 no codec needs to read this
-    tool_calls[].extra_content  {"thought_signature": "…"}
+    tool_calls[].extra_content  {"thought_signature": "…", "blocks_before": n}: the second only
+                                where blocks follow the call; thoughts without a signature do
+                                not count
     role `tool`                 `content` may be parts (text, image_url, file); `is_error` is a bool
     tools[]                     {"type": "function", …} as usual; a neutral built-in tool
                                 {"type": "web_search" | "code_execution" | "mcp", "options": {…}};
@@ -39,7 +41,9 @@ Answers
 
 Blocks
     {"type": "text", "text", "signature"?, "citations"?}
-    {"type": "thinking", "thinking", "signature"?}
+    {"type": "thinking", "thinking", "signature"?, "wire"?}
+                                a thought without `wire` is of the format `messages`; a signature
+                                goes back to the format that gave it, and to no other
     {"type": "redacted_thinking", "data"}
     {"type": "opaque", "wire", "value"}     a provider's own block, of the format named by `wire`;
                                             it goes back to that format only, byte for byte

@@ -225,10 +225,10 @@ def _block(block: hub.Block) -> JSON | None:
     if kind not in ("text", "thinking"):
         return None
     text, signature = string(block.get(kind)), string(block.get("signature"))
+    if kind == "thinking" and signature and block.get("wire") != WIRE:
+        return None  # a signed one without a mark is of Messages; its signature is no use here
     if block.get("wire", WIRE) != WIRE:
         signature = ""
-        if kind == "thinking":
-            return None
     part: JSON = {"text": text}
     if kind == "thinking":
         part["thought"] = True

@@ -150,8 +150,9 @@ def write_block(block: Block, losses: Losses) -> Block | None:
             return _write_text(block)
         case "thinking":
             # Only the model's own signature proves a thought; others' thoughts are refused.
-            if block.get("signature") and isinstance(block.get("thinking"), str):
-                return block
+            is_own = block.get("wire", WIRE) == WIRE
+            if is_own and block.get("signature") and isinstance(block.get("thinking"), str):
+                return {key: value for key, value in block.items() if key != "wire"}
             losses.adjust("thinking")
             return None
         case "opaque":

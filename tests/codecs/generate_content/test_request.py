@@ -368,3 +368,12 @@ def test_a_longer_history_begins_with_the_same_bytes() -> None:
     long = orjson.dumps(encode(messages=[*turns, *HI]).body["contents"])
 
     assert long.startswith(short[:-1])
+
+
+def test_a_thought_that_another_format_signed_stays_behind() -> None:
+    thought = {"type": "thinking", "thinking": "so", "signature": "Claude's"}
+    turn = {"role": "assistant", "content_blocks": [thought, {"type": "text", "text": "a"}]}
+
+    parts = encode(messages=[*HI, turn]).body["contents"][1]["parts"]
+
+    assert [{"text": "a"}] == parts

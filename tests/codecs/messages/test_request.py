@@ -461,3 +461,12 @@ def test_files_in_results_need_their_beta_too() -> None:
 )
 def test_what_is_named_as_dropped(body: JSON, dropped: tuple[str, ...]) -> None:
     assert dropped == encode(body).dropped
+
+
+def test_a_thought_goes_back_to_the_format_that_signed_it() -> None:
+    ours = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+    theirs = {**ours, "wire": "generate_content"}
+    answer = {"type": "text", "text": "Ah."}
+    sent = encode(assistant(content_blocks=[theirs, ours, answer]))
+
+    assert [ours, answer] == blocks(sent, 1)
