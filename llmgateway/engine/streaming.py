@@ -63,6 +63,7 @@ class EventStream:
         self._held: list[bytes] = []
         self._pending: asyncio.Future[bytes | None] | None = None
         self._at_end = False
+        self._left_over: Event | None = None
         self._broken: GatewayError | None = None
 
     @property
@@ -105,6 +106,8 @@ class EventStream:
         return len(event.raw)
 
     def _become(self, event: Event, kind: EventKind) -> bytes:
+        if event is self._left_over and kind is not EventKind.ERROR:
+            return b""
         if kind is EventKind.ERROR and self._watch.error is not None:
             return self._output.error(event, self._watch.error)
         return self._output.feed(event, kind)
@@ -122,10 +125,20 @@ class EventStream:
             if not done:
                 return None
         chunk, self._pending = self._pending.result(), None
-        if chunk is None:
-            self._at_end = True
-            return self._splitter.flush()
-        return self._splitter.feed(chunk)
+        return self._last_events() if chunk is None else self._splitter.feed(chunk)
+
+    def _last_events(self) -> list[Event]:
+        """Return what the end of the body makes whole, and what it leaves over.
+
+        What is left over is only shown to the watch: some providers end a stream with an error
+        that is no event (Gemini's bare JSON, seen 2025-11). Otherwise it goes out after a good end.
+        """
+        self._at_end = True
+        events = self._splitter.flush()
+        if rest := self._splitter.rest.strip():
+            self._left_over = Event(rest, None, b"")
+            events = [*events, self._left_over]
+        return events
 
     async def relay(self) -> AsyncGenerator[bytes]:
         """Yield what was held, then the rest; raises `StreamAborted` after a bad end."""
@@ -154,11 +167,7 @@ class EventStream:
         raise StreamAborted
 
     def _pass(self, chunk: bytes | None) -> bytes:
-        if chunk is None:
-            self._at_end = True
-            events = self._splitter.flush()
-        else:
-            events = self._splitter.feed(chunk)
+        events = self._last_events() if chunk is None else self._splitter.feed(chunk)
         return b"".join([self._become(event, self._watch.feed(event)) for event in events])
 
     async def aclose(self) -> None:

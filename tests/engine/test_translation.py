@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from llmgateway import Gateway
+from llmgateway.errors import StreamAborted
 from llmgateway.types.http import Headers, HTTPRequest, HTTPResponse
 from tests.scripted import Scripted, ScriptedTransport, chat, delta, events, failure, stream, world
 
@@ -273,3 +274,22 @@ async def test_a_model_of_the_path_may_be_replaced(model: str, config: Any) -> N
 
     assert 200 == response.status, response.body
     assert "org/gpt" == orjson.loads(transport.bodies[0])["model"]
+
+
+async def test_an_error_that_ends_a_stream_without_a_frame_is_not_lost() -> None:
+    error = {"error": {"code": 499, "message": "cut off", "status": "CANCELLED"}}
+    sse = b"data: " + orjson.dumps(GEMINI) + b"\n\n"
+    transport = ScriptedTransport(stream(sse, orjson.dumps(error)))
+
+    gateway = Gateway(KEYS, transport=lambda: transport, world=world(transport))
+    headers = Headers.of(
+        host="localhost", content_type="application/json", x_portkey_provider="google"
+    )
+    body = orjson.dumps({**CHAT, "stream": True})
+    response = await gateway.handle(HTTPRequest("POST", "/v1/chat/completions", "", headers, body))
+    pieces = []
+    with pytest.raises(StreamAborted):
+        async for piece in response.body:  # type: ignore[union-attr]  # a stream, as asked for
+            pieces.append(piece)
+
+    assert b"cut off" in b"".join(pieces)
