@@ -63,12 +63,12 @@ def upstream_headers(
     try:
         fields = dict(provider.auth.headers(credential.key, options))
         fields.update(_option_fields(call, provider, options, native=body.translation is None))
-        for header, text in provider.headers.items():
-            fields.setdefault(_name(header), text.encode("latin-1"))
+        own = {_name(header): text.encode("latin-1") for header, text in provider.headers.items()}
+        fields = {**own, **fields}
         for header, text in body.headers.items():
-            before = fields.get(_name(header))
-            value = text.encode("latin-1")
-            fields[_name(header)] = value if before is None else before + b"," + value
+            name, value = _name(header), text.encode("latin-1")
+            # What a row has a value for, such as a version, is one; all else is a list.
+            fields[name] = value if name in own else _joined(fields.get(name, b""), value)
     except UnicodeEncodeError:
         raise InvalidRequest("A key or an option holds a character that no header can.") from None
     if provider.request_id_header:
@@ -99,6 +99,12 @@ def _option_fields(
             value = call.headers.get(option.bare_header)
         if value is not None and option.send_as:
             yield _name(option.send_as), value.encode("latin-1")
+
+
+def _joined(first: bytes, second: bytes) -> bytes:
+    """Return the members of two lists, each once."""
+    members = (member.strip() for member in (*first.split(b","), *second.split(b",")))
+    return b",".join(dict.fromkeys(member for member in members if member))
 
 
 def _name(header: str) -> bytes:
