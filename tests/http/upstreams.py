@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -269,6 +269,8 @@ class FakeUpstream:
         self.fake = FakeProvider(kept_requests=50_000)
         self._server = AppServer(self.fake, self.thread)
         self.raws: list[RawUpstream] = []
+        self.more_ids: Callable[[], Iterable[str | None]] = tuple
+        """Returns the call ids that a provider of a test's own has seen."""
 
     @property
     def base(self) -> str:
@@ -291,7 +293,7 @@ class FakeUpstream:
         """Return how many requests came with each call id."""
         ids = [received.headers.get(CALL_ID_HEADER) for received in list(self.fake.requests)]
         ids += [peer.header(CALL_ID_HEADER) for raw in self.raws for peer in list(raw.peers)]
-        return Counter(id_ for id_ in ids if id_)
+        return Counter(id_ for id_ in (*ids, *self.more_ids()) if id_)
 
     def close(self) -> None:
         """Stop everything."""
