@@ -5,43 +5,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sdk.stage import CLIENT_KEY, Stage
-
-HERE = Path(__file__).parent / "node"
-WITHIN_S = 60
+from tests.sdk.node_runner import run_node
+from tests.sdk.stage import Stage
 
 
 @pytest.fixture(scope="module")
 def seen(keyed: Stage) -> dict[str, Any]:
     """What the SDK saw in all scenarios; Node is started once."""
-    node = shutil.which("node")
-    if node is None or not (HERE / "node_modules" / "openai").is_dir():
-        missing = "the npm package openai (npm install --prefix tests/sdk/node)" if node else "node"
-        if os.environ.get("CI"):
-            pytest.fail(f"the npm SDK must be tested in CI, and {missing} is absent")
-        pytest.skip(f"{missing} is absent")
     keyed.fake.requests.clear()
-    run = subprocess.run(
-        [node, "scenarios.mjs"],
-        cwd=HERE,
-        env={**os.environ, "LLMGATEWAY_URL": keyed.url, "LLMGATEWAY_KEY": CLIENT_KEY},
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert (0, "") == (run.returncode, run.stderr)
+    seen = run_node("scenarios.mjs", keyed.url, "openai")
     tries = sum(received.model == "fake-503" for received in keyed.fake.requests)
-    return {**json.loads(run.stdout), "tries": tries}
+    return {**seen, "tries": tries}
 
 
 def test_a_chat_is_answered(seen: dict[str, Any]) -> None:
