@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
@@ -47,48 +48,90 @@ def resolve(
     `InvalidRequest` where the request itself names the provider.
     """
     if not config.names_provider:
-        return _resolve_root(config, registry, settings, provider, options or {}, custom_host)
+        asked = _Asked(provider, options or {}, custom_host)
+        return _resolve_root(config, registry, settings, asked, trusted=trusted)
     targets: dict[str, Target] = {}
     faults: list[tuple[str, str]] = []
     names_host = False
     for leaf in config.leaves():
-        given = _plain(leaf.options)
         try:
             row = find(leaf.provider or "", registry)
-            targets[leaf.path] = _target(leaf, row, settings, given, custom_host)
+            parts = _divide(leaf, row, settings, {}, trusted=trusted)
+            targets[leaf.path] = _target(leaf, row, settings, parts, custom_host)
         except InvalidRequest as fault:
             faults.append((fault_path(leaf.path, fault.param), fault.message))
         else:
-            names_host = names_host or _names_host(leaf, row, given)
+            names_host = names_host or _names_host(leaf, row, parts, trusted=trusted)
     if faults:
         raise InvalidConfig("Invalid config passed", faults)
-    return Plan(config, targets, caller_names_host=names_host and not trusted)
+    return Plan(config, targets, caller_names_host=names_host)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the request itself says of its target."""
+
+    provider: str | None
+    options: Mapping[str, str]
+    custom_host: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a leaf is made of, by whose it is."""
+
+    key: str | None
+    """The caller's own."""
+    options: Mapping[str, str]
+    """The caller's own."""
+    held: ProviderSettings
+    """The operator's: the settings' provider, and over it what the operator's own config says."""
+
+
+def _divide(
+    leaf: Leaf, row: Provider, settings: Settings, asked: Mapping[str, str], *, trusted: bool
+) -> _Parts:
+    """Tell the caller's from the operator's.
+
+    A key in the operator's own config is stored like one in the settings: callers may use it, but
+    it goes to the origin that the operator named and nowhere else.
+    """
+    stored = settings.providers.get(row.name, _NO_SETTINGS)
+    key, options = leaf.api_key, _plain(leaf.options)
+    if not trusted:
+        return _Parts(key.get_secret_value() if key else None, {**options, **asked}, stored)
+    held = ProviderSettings.model_validate(
+        {
+            **stored.options,
+            **options,
+            "api_key": key or stored.api_key,
+            "base_url": leaf.policy.custom_host or stored.base_url,
+        }
+    )
+    return _Parts(None, asked, held)
 
 
 def _resolve_root(
-    config: Config,
-    registry: Registry,
-    settings: Settings,
-    provider: str | None,
-    options: Mapping[str, str],
-    custom_host: bool,
+    config: Config, registry: Registry, settings: Settings, asked: _Asked, *, trusted: bool
 ) -> Plan:
     """Resolve a config without provider and targets: a root leaf that the request completes."""
     (leaf,) = config.leaves()
-    name = provider or settings.default_provider
+    name = asked.provider or settings.default_provider
     if name is None:
         raise InvalidRequest(_NO_PROVIDER if config is DEFAULT_CONFIG else _CONFIG_WITHOUT_PROVIDER)
     row = find(name, registry)
     known = {option.name for option in row.options}
-    own = {key: value for key, value in options.items() if key in known}
-    given = {**_plain(leaf.options), **own}
-    target = _target(leaf, row, settings, given, custom_host)
-    return Plan(config, {leaf.path: target}, caller_names_host=_names_host(leaf, row, given))
+    own = {key: value for key, value in asked.options.items() if key in known}
+    parts = _divide(leaf, row, settings, own, trusted=trusted)
+    target = _target(leaf, row, settings, parts, asked.custom_host)
+    names_host = _names_host(leaf, row, parts, trusted=trusted)
+    return Plan(config, {leaf.path: target}, caller_names_host=names_host)
 
 
-def _names_host(leaf: Leaf, row: Provider, given: Mapping[str, str]) -> bool:
+def _names_host(leaf: Leaf, row: Provider, parts: _Parts, *, trusted: bool) -> bool:
     urls = {option.name for option in row.options if option.is_url}
-    return leaf.policy.custom_host is not None or not urls.isdisjoint(given)
+    in_config = leaf.policy.custom_host is not None and not trusted
+    return in_config or not urls.isdisjoint(parts.options)
 
 
 def find(name: str, registry: Registry) -> Provider:
@@ -108,26 +151,21 @@ def find(name: str, registry: Registry) -> Provider:
 
 
 def _target(
-    leaf: Leaf,
-    row: Provider,
-    settings: Settings,
-    given: Mapping[str, str],
-    custom_host: bool,
+    leaf: Leaf, row: Provider, settings: Settings, parts: _Parts, custom_host: bool
 ) -> Target:
-    stored = settings.providers.get(row.name, _NO_SETTINGS)
+    given, held = parts.options, parts.held
     secrets = {option.name for option in row.options if option.secret}
     defaults = {o.name: o.default for o in row.options if o.default is not None}
-    public = {key: value for key, value in stored.options.items() if key not in secrets}
+    public = {key: value for key, value in held.options.items() if key not in secrets}
     options = {**defaults, **public, **given}
-    row.check_options(options)
-    own_key = leaf.api_key.get_secret_value() if leaf.api_key else None
-    _refuse_keys_of_ours([own_key, *(given[key] for key in secrets & given.keys())], settings)
+    row.check_options({**options, **held.options, **given})
+    _refuse_keys_of_ours([parts.key, *(given[key] for key in secrets & given.keys())], settings)
     hosted = custom_host or leaf.policy.custom_host is not None
     missing = [o.name for o in row.options if o.required and o.name not in options]
-    base_url = None
-    if not missing:
+    base_url = held.base_url
+    if base_url is None and not missing:
         # Settings may move a provider to another address; then its options form no URL there.
-        base_url = stored.base_url if stored.base_url else row.base_url_for(options)
+        base_url = row.base_url_for(options)
     if base_url is None and not hosted:
         what = missing[0] if missing else "custom_host"
         raise InvalidRequest(f"Provider {row.name} needs `{what}`.", param=what)
@@ -136,11 +174,11 @@ def _target(
         provider=row,
         policy=leaf.policy,
         base_url=base_url.rstrip("/") if base_url else None,
-        is_moved=stored.base_url is not None,
+        is_moved=held.base_url is not None,
         options=options,
-        api_key=own_key,
+        api_key=parts.key,
         has_own_secret=any(key in secrets for key in given),
-        stored=_stored(row, stored, {**defaults, **stored.options}, secrets),
+        stored=_stored(row, held, {**defaults, **held.options}, secrets),
     )
 
 
