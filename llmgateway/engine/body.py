@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from llmgateway.codecs.generate_content import renamed
 from llmgateway.engine.plan import Target
 from llmgateway.engine.service import Service
 from llmgateway.engine.translate import Translation, refusal, translate
@@ -52,6 +53,8 @@ def outgoing(
         asked = {**asked, **target.policy.override_params}
     if call.model is not None and asked.get("model") == call.body.get("model") != call.model:
         asked = {**asked, "model": call.model}  # written @provider/model
+    if "model" in call.from_path:
+        asked = renamed(asked, call.body.get("model"), asked.get("model"))
     if service.codec is None or service.door is None:
         return _native(call, target, service, asked, unsupported, reread=reread)
     if isinstance(call.raw, bytes):

@@ -357,12 +357,13 @@ def test_tokens_are_counted_and_contents_embedded_natively(gemini: Gemini, repla
         "gemini/count_tokens/google-count-tokens-6",
         "gemini/embeddings/embedding-gemini-embedding-2",
     )
-    models = gemini("google").models
-    count = models.count_tokens(model=MODEL, contents="Hello")
-    embedded = models.embed_content(model="gemini-embedding-2", contents="Hello")
+    models = gemini().models
+    count = models.count_tokens(model=f"@google/{MODEL}", contents="Hello")
+    embedded = models.embed_content(model="@google/gemini-embedding-2", contents="Hello")
 
     assert 11 == count.total_tokens
     assert [3072] == [len(vector.values or []) for vector in embedded.embeddings or []]
+    assert "models/gemini-embedding-2" == replay.sent[1].body["requests"][0]["model"]
 
 
 # ---- errors

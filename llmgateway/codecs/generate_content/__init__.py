@@ -10,6 +10,7 @@ from llmgateway.codecs.generate_content.door import GENERATE_CONTENT_DOOR
 from llmgateway.codecs.generate_content.embed import EMBED_CODEC, EMBED_CONTENT, EMBED_DOOR
 from llmgateway.codecs.generate_content.format import GENERATE_CONTENT
 from llmgateway.codecs.generate_content.frames import ArrayFrames, json_array_frames
+from llmgateway.codecs.generate_content.renamed import renamed
 
 __all__ = [
     "COUNT_TOKENS",
@@ -23,4 +24,5 @@ __all__ = [
     "GENERATE_CONTENT_DOOR",
     "ArrayFrames",
     "json_array_frames",
+    "renamed",
 ]
