@@ -21,13 +21,22 @@ NEVER_UP = frozenset({
     b"cookie", b"x-csrftoken", b"x-csrf-token", b"x-xsrf-token", b"referer", b"origin", b"host",
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
     b"upgrade", b"expect", b"content-length", b"content-encoding", b"accept-encoding",
-    b"forwarded", b"via", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-host",
-    b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix", b"x-client-ip",
-    b"true-client-ip", b"cf-connecting-ip", b"remote-user", b"x-remote-user", b"x-forwarded-user",
-    b"x-forwarded-email", b"metadata-flavor", b"x-aws-ec2-metadata-token",
-    b"x-google-metadata-request",
+    b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip",
+    b"remote-user", b"x-remote-user", b"metadata-flavor", b"x-aws-ec2-metadata-token",
+    b"x-google-metadata-request", b"cf-access-jwt-assertion",
 })  # fmt: skip
 """What no list, of a caller or an operator, can make go to a provider."""
+
+NEVER_UP_PREFIXES = (
+    b"x-forwarded-",
+    b"x-auth-request-",
+    b"x-amzn-oidc-",
+    b"x-goog-iap-",
+    b"x-goog-authenticated-",
+    b"x-ms-client-principal",
+    b"x-ms-token-",
+)
+"""The same, for what proxies tell of a user: tokens that callers themselves never see."""
 
 OUR_FAMILIES = (b"x-portkey-", b"x-llmgateway-")
 
@@ -123,7 +132,9 @@ def forwarded(headers: Headers, asked: tuple[str, ...]) -> RawHeaders:
     return tuple(
         (name, value)
         for name, value in headers
-        if name in wanted and name not in dropped and not name.startswith(OUR_FAMILIES)
+        if name in wanted
+        and name not in dropped
+        and not name.startswith((*OUR_FAMILIES, *NEVER_UP_PREFIXES))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -25,6 +26,8 @@ async def list_models(engine: Engine, call: Call, compiler: Compiler, draft: Dra
     models in the settings is not asked; one that cannot be asked is left out.
     """
     settings = engine.settings
+    # The caller's own key is meant for one provider, which this call does not name.
+    call = replace(call, caller_key=None, query="")
     asked = [
         _ask(engine, call, compiler, draft, name)
         for name, provider in settings.providers.items()

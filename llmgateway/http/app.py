@@ -98,7 +98,7 @@ class App:
         if self.draining:
             raise Draining("The server is about to stop; send the request again.", retry_after_s=1)
         check_head(request.headers, settings.limits)
-        check_host(request.headers, settings)
+        check_host(request, settings)
         identity = await self.authorizer.identify(request, principal)
         draft.principal = identity.principal.id
         draft.workspace = identity.principal.workspace

@@ -183,12 +183,14 @@ def match(method: str, path: str) -> Matched:
             return Matched(route, path[len(route.base) :])
     if (method, path.removesuffix("/")) in _EXACT:
         raise NotFound("No such path; leave out the slash at its end.")
+    if path.startswith("/v1/v1/"):
+        raise NotFound("No such path: /v1 is there twice; the client's base URL has it already.")
     if path.startswith("/v1/") and len(path) > len("/v1/"):
         return Matched(PROXY_ROUTE, _proxy_suffix(path))
     allow = [known for known, exact in _EXACT if exact == path]
     if allow:
         raise MethodNotAllowed(f"Use {' or '.join(allow)} here.", allow)
-    raise NotFound("No such path; the API is below /v1/.")
+    raise NotFound("No such path; the API is below /v1/, so a client's base URL ends in /v1.")
 
 
 def _proxy_suffix(path: str) -> str:
