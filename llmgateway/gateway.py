@@ -61,7 +61,7 @@ class Gateway:
         self._new_transport = transport or self._http_transport
         found = world or World(transport=self._transport)
         self._world = replace(found, transport=self._transport)
-        self.recorder = Recorder(self.records, self.settings.limits.max_queued_records, self._world)
+        self.recorder = Recorder(self.records, self.settings.limits, self._world)
         self._app = App(
             engine=Engine(self.settings, self._world),
             recorder=self.recorder,

@@ -65,6 +65,8 @@ class Limits(_Model):
     """Open at once to one provider; further calls wait for up to `connect_s`."""
     max_queued_records: int = Field(default=50_000, gt=0)
     """Waiting for the log store; over it they are dropped and counted."""
+    max_queued_record_bytes: int = Field(default=64 * 2**20, gt=0)
+    """What those records may take in memory, about; over it they are dropped and counted too."""
     max_compiled_configs: int = Field(default=1024, gt=0)
     """Distinct routing configs kept compiled."""
 

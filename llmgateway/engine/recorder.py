@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from llmgateway.engine.world import World
 from llmgateway.errors import GatewayError
+from llmgateway.settings import Limits
 from llmgateway.stores import Records
 from llmgateway.types.record import AttemptRecord, Record
 from llmgateway.types.usage import NO_USAGE, Usage
@@ -17,53 +21,107 @@ from llmgateway.types.usage import NO_USAGE, Usage
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+_RECORD_BYTES = 2048
+"""About what a record takes in memory without what clients may make long."""
 
 
 class Recorder:
     """Takes records without waiting, and stores them behind the requests' backs.
 
-    `take` is called on one loop here; a host with several loops gives each its own recorder.
+    Safe from any thread: the queue is one, and each event loop has a writer of its own. A batch
+    that a loop had in hand when it was cancelled or closed goes back to the front of the queue;
+    it may be stored twice then, which `Records.append` allows.
     """
 
-    def __init__(self, records: Records, max_queued: int, world: World) -> None:
+    def __init__(self, records: Records, limits: Limits, world: World) -> None:
         self._records = records
-        self._queue: deque[Record] = deque()
-        self._max_queued = max_queued
+        self._limits = limits
         self._world = world
-        self._writer: asyncio.Task[None] | None = None
+        # A finalizer may finish a draft wherever the collector runs, here included: reentrant.
+        self._lock = threading.RLock()
+        self._queue: deque[tuple[Record, int]] = deque()
+        self._in_hand: dict[AbstractEventLoop, list[tuple[Record, int]]] = {}
+        self._writers: dict[AbstractEventLoop, asyncio.Task[None]] = {}
+        self._bytes = 0
         self.dropped = 0
-        """How many records the bound cost, since the start."""
+        """How many records the bounds and the store's failures cost, since the start."""
 
     def begin(self, method: str, path: str) -> Draft:
         """Open the draft of a request that has just arrived."""
         return Draft(self, self._world, method, path)
 
     def take(self, record: Record) -> None:
-        """Queue a record; over the bound it is dropped and counted."""
-        if len(self._queue) >= self._max_queued:
-            self.dropped += 1
-            if self.dropped == 1:
-                logger.error("The log store does not keep up; records are being dropped.")
-            return
-        self._queue.append(record)
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.get_running_loop().create_task(self._write())
+        """Queue a record; over the bounds it is dropped and counted.
+
+        Outside of an event loop it waits for the next call inside of one.
+        """
+        size = _size_of(record)
+        with self._lock:
+            fits = (
+                len(self._queue) < self._limits.max_queued_records
+                and self._bytes + size <= self._limits.max_queued_record_bytes
+            )
+            if fits:
+                self._queue.append((record, size))
+                self._bytes += size
+            else:
+                self.dropped += 1
+            first = self.dropped == 1
+        if fits:
+            with suppress(RuntimeError):
+                self._writer(asyncio.get_running_loop())
+        elif first:
+            logger.error("The log store does not keep up; records are being dropped.")
 
     async def flush(self) -> None:
-        """Wait until everything queued so far is stored."""
-        while self._queue or (self._writer is not None and not self._writer.done()):
-            if self._writer is None or self._writer.done():
-                self._writer = asyncio.get_running_loop().create_task(self._write())
-            await asyncio.shield(self._writer)
+        """Wait until everything queued so far is stored.
 
-    async def _write(self) -> None:
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+        Not for batches that another loop has in hand: they are that loop's, and waiting for a loop
+        that may itself be waiting for this one could last for ever.
+        """
+        loop = asyncio.get_running_loop()
+        while not (writer := self._writer(loop)).done():
+            await asyncio.wait({writer})
+
+    def _writer(self, loop: AbstractEventLoop) -> asyncio.Task[None]:
+        with self._lock:
+            for closed in [other for other in self._writers if other.is_closed()]:
+                del self._writers[closed]
+                self._put_back(closed)
+        writer = self._writers.get(loop)
+        if writer is None or (self._queue and writer.done()):
+            writer = self._writers[loop] = loop.create_task(self._write(loop))
+        return writer
+
+    async def _write(self, loop: AbstractEventLoop) -> None:
+        while batch := self._next_batch(loop):
             try:
-                await self._records.append(batch)
+                await self._records.append([record for record, _ in batch])
+            except asyncio.CancelledError:
+                self._put_back(loop)
+                raise
             except Exception:
-                self.dropped += len(batch)
+                with self._lock:
+                    self.dropped += len(batch)
                 logger.exception("The log store refused %d records.", len(batch))
+            with self._lock:
+                self._bytes -= sum(size for _, size in self._in_hand.pop(loop))
+
+    def _next_batch(self, loop: AbstractEventLoop) -> list[tuple[Record, int]]:
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+            if batch:
+                self._in_hand[loop] = batch
+            return batch
+
+    def _put_back(self, loop: AbstractEventLoop) -> None:
+        with self._lock:
+            self._queue.extendleft(reversed(self._in_hand.pop(loop, ())))
+
+
+def _size_of(record: Record) -> int:
+    texts = (record.path, record.model or "", str(record.metadata))
+    return _RECORD_BYTES * (1 + len(record.attempts)) + sum(map(len, texts))
 
 
 def name_of(error: GatewayError) -> str:
