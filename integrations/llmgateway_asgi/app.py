@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +17,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-
 _PATH_CHARS = "/:@!$&'()*+,=~"
 """What RFC 3986, section 3.3, lets stand in a path as it is, but for the semicolon."""
 
@@ -25,6 +24,7 @@ _PATH_CHARS = "/:@!$&'()*+,=~"
 class GatewayApp:
     """An ASGI 3 app. Honours `root_path`; works with and without lifespan events.
 
+    A broken stream is left without its end, for the server to cut. Daphne leaves it open instead.
     Source: https://asgi.readthedocs.io/en/latest/specs/www.html
     """
 
@@ -41,34 +41,43 @@ class GatewayApp:
             case "websocket":
                 await receive()
                 await send({"type": "websocket.close", "code": 1008})
+            case other:
+                raise ValueError(f"llmgateway does not serve scopes of type {other!r}")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = _Client(receive, bodiless=scope["method"] in ("GET", "HEAD"))
         request = HTTPRequest(
             method=scope["method"],
             path=path_of(scope),
-            query=scope["query_string"].decode("latin-1"),
+            query=scope.get("query_string", b"").decode("latin-1"),
             headers=Headers(scope["headers"]),
             body=client.body(),
             client=scope["client"][0] if scope.get("client") else None,
         )
-        watcher = asyncio.create_task(client.cancel_when_gone(_current_task()))
+        task = _current_task()
+        watcher = asyncio.create_task(client.cancel_when_gone(task))
         try:
             response = await self.gateway.handle(request)
             await self._send(response, send, client, head_only=request.method == "HEAD")
         except (ClientDisconnected, OSError):
             pass  # whoever is gone needs no answer; from ASGI 2.4 on `send` says so by an OSError
         except asyncio.CancelledError:
-            if not client.gone:
-                raise  # it is not ours and goes on its way
+            if not client.cancelled_us or task.cancelling() > 1:
+                raise  # it is not ours, or not only, and goes on its way
         finally:
             watcher.cancel()
             if client.cancelled_us:
-                _current_task().uncancel()
+                task.uncancel()
+        if client.gone and not client.started:
+            # Nobody reads it, but Starlette's BaseHTTPMiddleware takes no answer for a failure.
+            with suppress(Exception):
+                await send({"type": "http.response.start", "status": 499, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
 
     async def _send(
         self, response: HTTPResponse, send: Send, client: _Client, *, head_only: bool
     ) -> None:
+        client.started = True
         start = {"type": "http.response.start", "status": response.status}
         body = response.body
         if isinstance(body, bytes):
@@ -81,17 +90,22 @@ class GatewayApp:
             await send({"type": "http.response.body", "body": b"" if head_only else body})
             return
         stalled_s = self.gateway.settings.limits.stalled_reader_s
-        async with aclosing(body):
-            await send({**start, "headers": list(response.headers)})
-            try:
+        try:
+            async with aclosing(body):
+                await send({**start, "headers": list(response.headers)})
                 async for piece in body:
                     async with asyncio.timeout(stalled_s):
                         message = {"type": "http.response.body", "body": piece, "more_body": True}
                         await send(message)
-            except (StreamAborted, TimeoutError):
-                return  # without a last message: the server cuts the connection
-            client.answered = True
-            await send({"type": "http.response.body", "body": b""})
+        except (StreamAborted, TimeoutError):
+            # Servers cut what lacks a last message, but Starlette's BaseHTTPMiddleware adds one. It
+            # fails at a message of no known type, which servers refuse without any effect.
+            with suppress(Exception):
+                async with asyncio.timeout(stalled_s):
+                    await send({"type": "http.response.cut"})
+            return
+        client.answered = True
+        await send({"type": "http.response.body", "body": b""})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -119,6 +133,7 @@ class _Client:
             self._body_read.set()
         self.gone = False
         self.cancelled_us = False
+        self.started = False
         self.answered = False
         """Set before the last message: servers report a disconnect after it as well."""
 

@@ -69,10 +69,13 @@ class Server:
 
     async def serve(self, scope: Scope) -> Server:
         """Run the app to its end."""
-        await self.app(scope, self.inbox.get, self._send)
+        await self.app(scope, self.inbox.get, self.keep)
         return self
 
-    async def _send(self, message: Message) -> None:
+    async def keep(self, message: Message) -> None:
+        """Take one message of the app's."""
+        if message["type"] == "http.response.cut":
+            raise RuntimeError("Servers refuse what they do not know, and go on.")
         if self.on_send is not None:
             waits = self.on_send(message)
             if waits is not None:

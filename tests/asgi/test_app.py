@@ -6,6 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
 
 from llmgateway import Gateway
 from llmgateway.stores import MemoryRecords
@@ -92,6 +95,11 @@ async def test_a_websocket_is_closed(gateway: Gateway) -> None:
     assert [{"type": "websocket.close", "code": 1008}] == server.sent
 
 
+async def test_an_unknown_scope_is_refused(gateway: Gateway) -> None:
+    with pytest.raises(ValueError, match="'raw'"):
+        await Server(GatewayApp(gateway)).serve({"type": "raw"})
+
+
 # ---- bodies
 
 
@@ -114,7 +122,7 @@ async def test_messages_may_lack_their_optional_members(
     server = Server(GatewayApp(gateway))
     server.inbox.put_nowait({"type": "http.request", "body": BODY})
     scope = chat_scope()
-    for name in ("raw_path", "root_path", "client", "http_version"):
+    for name in ("raw_path", "root_path", "client", "http_version", "query_string"):
         del scope[name]
 
     assert 200 == (await server.serve(scope)).status
@@ -145,7 +153,8 @@ async def test_a_client_that_leaves_while_the_provider_thinks(
     transport.steps = [script]
     server = await Server(GatewayApp(gateway)).gives(STREAMED).leaves().serve(chat_scope())
 
-    assert [] == server.sent
+    assert (499, b"") == (server.status, server.body)
+    assert server.ended
     assert script.closed
     assert [499] == await statuses(gateway, records)
 
@@ -231,6 +240,26 @@ async def test_a_cancellation_that_is_not_ours_goes_on(
     assert [499] == await statuses(gateway, records)
 
 
+async def test_nor_is_one_swallowed_that_came_with_ours(
+    gateway: Gateway, transport: ScriptedTransport
+) -> None:
+    """The client leaves and the server stops, in the same step of the loop."""
+    transport.steps = [stream(asyncio.Event())]
+    server = Server(GatewayApp(gateway)).gives(STREAMED).leaves()
+
+    async def receive() -> Message:
+        message = await server.inbox.get()
+        if message["type"] == "http.disconnect":
+            task.cancel()
+        return message
+
+    task = asyncio.ensure_future(server.app(chat_scope(), receive, server.keep))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [] == server.sent
+
+
 async def test_a_middlewares_task_outlives_our_cancellation(
     gateway: Gateway, transport: ScriptedTransport
 ) -> None:
@@ -286,3 +315,51 @@ async def test_a_provider_that_pauses_longer_than_that_is_not(
 
     assert server.ended
     assert b"".join(GOOD_STREAM) == server.body
+
+
+# ---- below Starlette's BaseHTTPMiddleware, which ends what is left without an end
+
+
+async def _passed_on(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    return await call_next(request)
+
+
+def wrapped(gateway: Gateway) -> Server:
+    """Return a server whose app is the gateway below a middleware that does nothing."""
+    return Server(BaseHTTPMiddleware(GatewayApp(gateway), _passed_on)).gives(STREAMED)
+
+
+async def test_a_whole_stream_passes_the_middleware(
+    gateway: Gateway, transport: ScriptedTransport
+) -> None:
+    transport.steps = [stream(*GOOD_STREAM)]
+    server = await wrapped(gateway).serve(chat_scope())
+
+    assert server.ended
+    assert b"".join(GOOD_STREAM) == server.body
+
+
+async def test_a_cut_stream_does_not_look_whole_behind_the_middleware(
+    gateway: Gateway, transport: ScriptedTransport, records: MemoryRecords
+) -> None:
+    transport.steps = [stream(*GOOD_STREAM[:2])]
+    server = wrapped(gateway)
+    with pytest.raises(AssertionError, match=r"http\.response\.cut"):
+        await server.serve(chat_scope())
+
+    assert server.body.startswith(b"".join(GOOD_STREAM[:2]))
+    assert b'"error"' in server.body
+    assert not server.ended
+    assert [200] == await statuses(gateway, records)
+
+
+async def test_a_client_that_leaves_is_no_failure_of_the_middleware(
+    gateway: Gateway, transport: ScriptedTransport, records: MemoryRecords
+) -> None:
+    script = stream(asyncio.Event())
+    transport.steps = [script]
+    server = await wrapped(gateway).leaves().serve(chat_scope())
+
+    assert 499 == server.status
+    assert script.closed
+    assert [499] == await statuses(gateway, records)
