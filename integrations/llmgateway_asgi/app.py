@@ -24,7 +24,7 @@ _PATH_CHARS = "/:@!$&'()*+,=~"
 class GatewayApp:
     """An ASGI 3 app. Honours `root_path`; works with and without lifespan events.
 
-    A broken stream is left without its end, for the server to cut. Daphne leaves it open instead.
+    A broken stream gets no end, for the server to cut; Daphne, Hypercorn's HTTP/2 leave it open.
     Source: https://asgi.readthedocs.io/en/latest/specs/www.html
     """
 
