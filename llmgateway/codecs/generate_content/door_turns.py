@@ -6,6 +6,7 @@ the same bytes; results find theirs by id, or by name in order.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Final
 
 from llmgateway.codecs import hub
@@ -46,8 +47,10 @@ class _Reader:
         self.messages: list[JSON] = []
         self._notes = notes
         self._calls = 0
-        self._waiting: list[tuple[str, str]] = []
-        """Name and id of each call without a result so far."""
+        self._waiting: set[str] = set()
+        """The ids of the calls without a result so far."""
+        self._by_name: dict[str, deque[str]] = {}
+        """The ids of the calls of each name, in order; those with a result may be among them."""
 
     def instruct(self, instruction: Any) -> None:
         """Take the system instruction: a text, or a content."""
@@ -101,12 +104,12 @@ class _Reader:
     def _result(self, response: JSON) -> JSON:
         name, call_id = string(response.get("name")), string(response.get("id"))
         if not call_id:
-            call_id = next((i for n, i in self._waiting if n == name), "") or self._new_id()
+            call_id = self._next_waiting(name) or self._new_id()
         said = an_object(response.get("response"))
         message: JSON = {"role": "tool", "tool_call_id": call_id}
-        if not any(i == call_id for _, i in self._waiting):
+        if call_id not in self._waiting:
             message["name"] = name  # nothing else tells what was called
-        self._waiting = [(n, i) for n, i in self._waiting if i != call_id]
+        self._waiting.discard(call_id)
         content: Any = _said(said)
         media = [known for part in objects(response.get("parts")) if (known := decode_media(part))]
         if media:
@@ -116,6 +119,13 @@ class _Reader:
         if set(said) == {"error"}:
             message["is_error"] = True
         return message
+
+    def _next_waiting(self, name: str) -> str:
+        """Return the id of the first call of a name that has no result; empty if there is none."""
+        ids = self._by_name.get(name) or deque()
+        while ids and ids[0] not in self._waiting:
+            ids.popleft()
+        return ids[0] if ids else ""
 
     def _new_id(self) -> str:
         self._calls += 1
@@ -142,7 +152,8 @@ class _Reader:
 
     def _call(self, part: JSON, call: JSON) -> JSON:
         call_id = string(call.get("id")) or self._new_id()
-        self._waiting.append((string(call.get("name")), call_id))
+        self._waiting.add(call_id)
+        self._by_name.setdefault(string(call.get("name")), deque()).append(call_id)
         found: JSON = {"id": call_id, "type": "function", "function": decode_function(call)}
         signature = pick(part, "thoughtSignature")
         if isinstance(signature, str):

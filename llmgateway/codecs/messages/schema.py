@@ -109,19 +109,29 @@ def _is_recursive(schema: Block) -> bool:
                 edges[f"#/{name}/{key}"] = _references(value)
     if "#" in _references(schema):
         return True
-    return any(_reaches(start, edges) for start in edges)
+    return _has_cycle(edges)
 
 
-def _reaches(start: str, edges: dict[str, set[str]]) -> bool:
-    seen: set[str] = set()
-    stack = list(edges[start])
-    while stack:
-        name = stack.pop()
-        if name == start:
-            return True
-        if name not in seen:
-            seen.add(name)
-            stack.extend(edges.get(name, ()))
+def _has_cycle(edges: dict[str, set[str]]) -> bool:
+    """Search once, depth first; a name met again while what it refers to is walked is a cycle."""
+    walked: set[str] = set()
+    for start in edges:
+        if start in walked:
+            continue
+        trail = {start}
+        stack = [(start, iter(edges[start]))]
+        while stack:
+            name, following = stack[-1]
+            successor = next(following, None)
+            if successor is None:
+                stack.pop()
+                trail.discard(name)
+                walked.add(name)
+            elif successor in trail:
+                return True
+            elif successor not in walked:
+                trail.add(successor)
+                stack.append((successor, iter(edges.get(successor, ()))))
     return False
 
 

@@ -85,9 +85,9 @@ def _append(turns: list[JSON], role: str, blocks: list[Block]) -> None:
     if not blocks:
         return
     if turns and turns[-1]["role"] == role:
-        turns[-1] = {"role": role, "content": [*turns[-1]["content"], *blocks]}
+        turns[-1]["content"] += blocks
     else:
-        turns.append({"role": role, "content": blocks})
+        turns.append({"role": role, "content": list(blocks)})
 
 
 def _upgraded(messages: list[object]) -> list[JSON]:
