@@ -235,7 +235,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "response-headers": lambda: _header_table(headers.RESPONSE_HEADERS),
     "errors": _errors,
     "passed-up": lambda: _names(crossing.PASSED_UP),
-    "never-up": lambda: _names(crossing.NEVER_UP),
+    "never-up": lambda: _names(
+        {*crossing.NEVER_UP, *(prefix + b"*" for prefix in crossing.NEVER_UP_PREFIXES)}
+    ),
     "passed-down": lambda: _names(crossing.PASSED_DOWN),
     "never-down": lambda: _names(crossing.NEVER_DOWN),
     "planned-providers": lambda: ", ".join(f"`{name}`" for name in sorted(PLANNED)) + ".\n",

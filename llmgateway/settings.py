@@ -51,6 +51,8 @@ class Limits(_Model):
     """Between two reads of a provider's answer."""
     total_s: float = Field(default=1800.0, gt=0)
     """The whole call, retries, fallbacks and stream included."""
+    max_tries: int = Field(default=64, gt=0)
+    """Of one call, over all targets and retries: then the last outcome is the answer."""
     stalled_reader_s: float = Field(default=60.0, gt=0)
     """How long a client may leave a stream unread before it is cut."""
     max_response_bytes: int = Field(default=32 * 2**20, gt=0)
@@ -67,7 +69,7 @@ class Limits(_Model):
     """Waiting for the log store; over it they are dropped and counted."""
     max_queued_record_bytes: int = Field(default=64 * 2**20, gt=0)
     """What those records may take in memory, about; over it they are dropped and counted too."""
-    max_compiled_configs: int = Field(default=1024, gt=0)
+    max_compiled_configs: int = Field(default=256, gt=0)
     """Distinct routing configs kept compiled."""
 
 

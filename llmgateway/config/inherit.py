@@ -23,6 +23,7 @@ from llmgateway.config.models import (
     Single,
     Strategy,
 )
+from llmgateway.types import JSON
 
 T = TypeVar("T")
 _NOTHING_INHERITED = Policy()
@@ -57,10 +58,15 @@ def _inherit(target: schema.Target, parent: Policy) -> Policy:
         request_timeout_ms=_own(target.request_timeout, parent.request_timeout_ms),
         custom_host=_own(target.custom_host, parent.custom_host),
         forward_headers=parent.forward_headers if headers is None else headers,
-        override_params={**parent.override_params, **(target.override_params or {})},
+        override_params=_joined(parent.override_params, target.override_params),
         unsupported=_own(target.unsupported_params, parent.unsupported),
         strict=_own(target.strict_open_ai_compliance, parent.strict),
     )
+
+
+def _joined(inherited: JSON, own: JSON | None) -> JSON:
+    # Shared where a target adds nothing: a config may have hundreds of targets.
+    return {**inherited, **own} if own else inherited
 
 
 def _own(own: T | None, inherited: T | None) -> T | None:

@@ -126,15 +126,16 @@ class Config:
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield every leaf, in the order of the JSON."""
-        yield from _leaves(self.root)
+        yield from leaves_of(self.root)
 
 
-def _leaves(node: Node) -> Iterator[Leaf]:
+def leaves_of(node: Node) -> Iterator[Leaf]:
+    """Yield every leaf below a node, in the order of the JSON."""
     if isinstance(node, Leaf):
         yield node
     else:
         for target in node.targets:
-            yield from _leaves(target)
+            yield from leaves_of(target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ import orjson
 from pydantic import ValidationError
 
 from llmgateway.config.inherit import build_tree
-from llmgateway.config.models import Branch, Condition, Conditional, Config, Node
+from llmgateway.config.models import (
+    Branch,
+    Condition,
+    Conditional,
+    Config,
+    Node,
+    leaves_of,
+)
 from llmgateway.config.patterns import Patterns
 from llmgateway.config.rules import Fault, check_rules
 from llmgateway.config.schema import Target
@@ -22,6 +29,8 @@ MAX_TARGETS = 512
 """How many targets a config may have, branches included."""
 MAX_DEPTH = 100
 """How deep objects and lists of any kind may be nested."""
+MAX_OVERRIDES = 5000
+"""How many members the `override_params` of all targets may have together."""
 MAX_FAULTS = 100
 """How many faults one answer lists, so that it stays in proportion to the question."""
 
@@ -54,11 +63,20 @@ def parse_config(raw: bytes | str | Mapping[str, Any]) -> Config:
     if root is None or faults:
         raise _invalid(faults)
     tree = build_tree(root)
+    _check_size(tree)
     return Config(
         root=tree,
         names_provider=isinstance(tree, Branch) or tree.provider is not None,
         reads_params=any(condition.query.reads_params for condition in _conditions(tree)),
     )
+
+
+def _check_size(tree: Node) -> None:
+    """Refuse what stays small as text and grows large by inheritance."""
+    distinct = {id(leaf.policy.override_params): leaf for leaf in leaves_of(tree)}
+    if sum(len(leaf.policy.override_params) for leaf in distinct.values()) > MAX_OVERRIDES:
+        what = f"{MAX_OVERRIDES} override_params over all targets, inherited ones included"
+        raise _invalid([((), f"Must not hold more than {what}")])
 
 
 def _load(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -16,8 +17,10 @@ from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.output import output_of
 from llmgateway.engine.plan import Target
 from llmgateway.engine.prepare import Prepared
+from llmgateway.engine.redact import redacted
 from llmgateway.engine.retry import retry_after
 from llmgateway.engine.streaming import SHORT_BODY, EventStream, PlainStream
+from llmgateway.engine.translate import Translation
 from llmgateway.engine.world import World
 from llmgateway.errors import (
     AddressRefused,
@@ -26,16 +29,18 @@ from llmgateway.errors import (
     GatewayError,
     InvalidRequest,
     TransportError,
-    UpstreamError,
     UpstreamProtocolError,
     UpstreamTooLarge,
     UpstreamUnreachable,
 )
 from llmgateway.settings import Settings
+from llmgateway.types import JSON
 from llmgateway.types.call import Call
 from llmgateway.types.http import RawHeaders
 from llmgateway.types.upstream import Timeouts, UpstreamRequest, UpstreamResponse
 from llmgateway.types.usage import NO_USAGE, Usage
+
+logger = logging.getLogger(__name__)
 
 _MAX_ERROR_BYTES = 2**20
 
@@ -154,6 +159,7 @@ class _Attempt:
             SSESplitter(framing if framing is not Framing.NONE else Framing.SSE, cap),
             self._wire.watch(prepared.request, self._name),
             output,
+            self.named,
         )
         try:
             error = await stream.hold(self.settings.limits, self.world.monotonic)
@@ -180,9 +186,21 @@ class _Attempt:
             raise UpstreamProtocolError(f"{name} answered with JSON that is no {wire.name} answer.")
         usage = wire.usage(body) or NO_USAGE
         if prepared.translation is not None:
-            raw = prepared.translation.answer(body)
+            raw = self._translated(prepared.translation, body)
             headers = with_type(headers, b"application/json")
         return Outcome(response.status, headers, body=raw, usage=usage)
+
+    def _translated(self, translation: Translation, body: JSON) -> bytes:
+        """Translate an answer; one that lies about its types is the provider's fault, not a 500."""
+        try:
+            return translation.answer(body)
+        except GatewayError:
+            raise
+        except Exception as error:
+            logger.exception("An answer could not be translated.")
+            raise UpstreamProtocolError(
+                f"{self._name} answered in a form that cannot be translated."
+            ) from error
 
     def _usage_reader(self, kind: str) -> Callable[[bytes], Usage] | None:
         """Return what reads the usage of a body that may count some and need not: a transcription.
@@ -222,19 +240,6 @@ async def read_whole(response: UpstreamResponse, cap: int) -> bytes:
             raise UpstreamTooLarge(f"The provider's answer is over {cap} bytes.")
         parts.append(chunk)
     return b"".join(parts)
-
-
-def redacted(error: GatewayError, secrets: tuple[str, ...]) -> GatewayError:
-    """Take our credentials out of a provider's words; some repeat the key they refuse."""
-    if not isinstance(error, UpstreamError):
-        return error
-    for secret in secrets:
-        if len(secret) < 6:
-            continue
-        error.message = error.message.replace(secret, "[redacted]")
-        if error.extra and secret in str(error.extra):
-            error.extra = {}
-    return error
 
 
 def with_type(headers: RawHeaders, content_type: bytes | None) -> RawHeaders:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from llmgateway.codecs.base import Event, EventKind, Format
 from llmgateway.codecs.generate_content import ArrayFrames
 from llmgateway.engine.prepare import Prepared
+from llmgateway.engine.redact import redacted, redacted_bytes
 from llmgateway.engine.translate import StreamTranslator
-from llmgateway.errors import GatewayError
+from llmgateway.errors import GatewayError, UpstreamProtocolError
 from llmgateway.types.call import Call
+
+logger = logging.getLogger(__name__)
 
 
 class Output(Protocol):
@@ -45,8 +50,11 @@ class PassedOn:
 
     content_type = None
 
-    def __init__(self, wire: Format, request_id: str, *, hide_usage: bool) -> None:
+    def __init__(
+        self, wire: Format, request_id: str, secrets: tuple[str, ...], *, hide_usage: bool
+    ) -> None:
         self._format = wire
+        self._secrets = secrets
         self._request_id = request_id
         self._hide_usage = hide_usage
 
@@ -54,7 +62,8 @@ class PassedOn:
         return b"" if self._hide_usage and kind is EventKind.USAGE else event.raw
 
     def error(self, event: Event, error: GatewayError) -> bytes:
-        return event.raw
+        redacted(error, self._secrets)
+        return redacted_bytes(event.raw, self._secrets)
 
     def fail(self, error: GatewayError) -> bytes:
         return b"\n" + self._format.error_event(error, self._request_id)
@@ -68,26 +77,45 @@ class Translating:
 
     content_type = b"text/event-stream"
 
-    def __init__(self, stream: StreamTranslator, caller: Format, request_id: str) -> None:
+    def __init__(
+        self,
+        stream: StreamTranslator,
+        caller: Format,
+        request_id: str,
+        secrets: tuple[str, ...],
+    ) -> None:
         self._stream = stream
+        self._secrets = secrets
         self._format = caller
         self._request_id = request_id
         self._has_failed = False
 
     def feed(self, event: Event, kind: EventKind) -> bytes:
-        return self._stream.feed(event)
+        return self._translated(lambda: self._stream.feed(event))
 
     def error(self, event: Event, error: GatewayError) -> bytes:
         if self._has_failed:
             return b""
         self._has_failed = True
-        return self.fail(error)
+        return self.fail(redacted(error, self._secrets))
 
     def fail(self, error: GatewayError) -> bytes:
         return self._format.error_event(error, self._request_id)
 
     def close(self, rest: bytes, owed: bytes) -> bytes:
-        return self._stream.close()
+        return self._translated(self._stream.close)
+
+    def _translated(self, step: Callable[[], bytes]) -> bytes:
+        """Take a step; what lies about its types is the provider's fault, not a bug of ours."""
+        try:
+            return step()
+        except GatewayError:
+            raise
+        except Exception as error:
+            logger.exception("A stream could not be translated.")
+            raise UpstreamProtocolError(
+                "The provider's stream has a form that cannot be translated."
+            ) from error
 
 
 class AsArray:
@@ -116,9 +144,13 @@ def output_of(prepared: Prepared, call: Call) -> Output:
     """Return how a target's events become the caller's."""
     events: Output
     if prepared.translation is not None:
-        events = Translating(prepared.translation.stream(), prepared.answers_in, call.trace_id)
+        events = Translating(
+            prepared.translation.stream(), prepared.answers_in, call.trace_id, prepared.secrets
+        )
     else:
-        events = PassedOn(prepared.answers_in, call.trace_id, hide_usage=prepared.hide_usage)
+        events = PassedOn(
+            prepared.answers_in, call.trace_id, prepared.secrets, hide_usage=prepared.hide_usage
+        )
     if "alt" in call.params and call.params["alt"] != "sse":
         return AsArray(events)
     return events

@@ -6,6 +6,7 @@ retry and fall back; only what is refused before a target is chosen stops the ca
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -27,6 +28,7 @@ from llmgateway.errors import (
     ConnectionLost,
     EndpointNotSupported,
     GatewayError,
+    InternalError,
     PermissionDenied,
     UpstreamAuthFailed,
 )
@@ -104,6 +106,8 @@ class Engine:
             tried = await self.try_target(call, plan, target, draft)
             progress.tries += tried.tries
             progress.targets += 1
+            if self._has_tried_enough(draft):
+                return tried
             if not tried.outcome.repeatable:
                 return tried  # the upload is spent: no other target can get it whole
             try:
@@ -114,6 +118,10 @@ class Engine:
                 await tried.outcome.discard()
                 raise
             await tried.outcome.discard()
+
+    def _has_tried_enough(self, draft: Draft) -> bool:
+        """Tell whether one request has cost as many tries as the limits allow."""
+        return len(draft.attempts) >= self.settings.limits.max_tries
 
     # ---- inner ring
 
@@ -137,6 +145,9 @@ class Engine:
             tries += 1
             count = waits.retries
             if not is_retriable(outcome, retry):
+                break
+            if self._has_tried_enough(draft):
+                count = -1
                 break
             step = next_wait(outcome, retry, waits, self.world.random)
             if step is None or self.world.monotonic() + step[0] >= call.deadline:
@@ -172,9 +183,12 @@ class Engine:
     ) -> Outcome:
         """Try once and note it in the draft, also where the client's leaving ends it."""
         started = self.world.monotonic()
-        outcome = Outcome.failed(ClientDisconnected(""))
+        outcome = Outcome.failed(InternalError(""))
         try:
             outcome = await attempt(call, target, prepared, self.settings, self.world)
+        except asyncio.CancelledError:
+            outcome = Outcome.failed(ClientDisconnected(""))
+            raise
         except GatewayError as error:
             outcome = Outcome.failed(error)
             raise

@@ -54,12 +54,14 @@ class EventStream:
         splitter: Splitter,
         watch: Watch,
         output: Output,
+        named: Callable[[GatewayError], GatewayError],
     ) -> None:
         self._response = response
         self._chunks = response.chunks()
         self._splitter = splitter
         self._watch = watch
         self._output = output
+        self._named = named
         self._held: list[bytes] = []
         self._pending: asyncio.Future[bytes | None] | None = None
         self._at_end = False
@@ -154,12 +156,17 @@ class EventStream:
                 if out := self._pass(await _read(self._chunks)):
                     yield out
         except TransportError as error:
-            self._broken = error
+            self._broken = self._named(error)
         if self._watch.ended_well:
-            self._broken = None  # whatever befell the connection after the end is no one's loss
-            if last := self._output.close(self._splitter.rest, self._watch.owed()):
-                yield last
-            return
+            try:
+                last = self._output.close(self._splitter.rest, self._watch.owed())
+            except TransportError as error:
+                self._broken = error
+            else:
+                self._broken = None  # what befell the connection after the end is no one's loss
+                if last:
+                    yield last
+                return
         if self._broken is None and self._watch.error is None:
             self._broken = UpstreamProtocolError(_CUT)
         if self._watch.error is None and self._broken is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmgateway.config import Policy, Retry, parse_config
+from llmgateway.errors import InvalidConfig
 from tests.config.faults import branch
 
 
@@ -147,3 +148,26 @@ def test_leaves_come_in_the_order_of_the_json() -> None:
 
 def test_a_single_target_has_the_path_of_the_config() -> None:
     assert ["config"] == list(policies({"provider": "acme"}))
+
+
+def test_targets_that_add_nothing_share_what_they_inherit() -> None:
+    config = parse_config(
+        {
+            "override_params": {"temperature": 0},
+            "strategy": {"mode": "fallback"},
+            "targets": [{"provider": "openai"}, {"provider": "groq"}],
+        }
+    )
+    first, second = config.leaves()
+
+    assert first.policy.override_params is second.policy.override_params
+
+
+def test_what_grows_by_inheritance_is_bounded() -> None:
+    many = {f"p{number}": number for number in range(3000)}
+    targets = [{"provider": "openai", "override_params": {"x": 1}} for _ in range(3)]
+
+    with pytest.raises(InvalidConfig, match="override_params over all targets"):
+        parse_config(
+            {"override_params": many, "strategy": {"mode": "fallback"}, "targets": targets}
+        )
