@@ -10,6 +10,7 @@ from __future__ import annotations
 from llmgateway.codecs.base import Framing
 from llmgateway.providers.base import Option, Provider
 from llmgateway.providers.dialect import MAX_TOKENS, dialect, openai_compatible
+from llmgateway.providers.gpt import GPT, GPT_UNKNOWN
 from llmgateway.providers.tweaks import MapValue, Rename
 from llmgateway.signing import Bearer, HeaderKey, NoAuth
 
@@ -56,6 +57,8 @@ ROWS = (
         ),
         # https://platform.openai.com/docs/api-reference/debugging-requests (seen 2026-11)
         request_id_header="X-Client-Request-Id",
+        models=GPT,
+        default_capabilities=GPT_UNKNOWN,
         docs="https://platform.openai.com/docs/api-reference",
     ),
     Provider(

@@ -25,10 +25,13 @@ features = pytest.mark.parametrize("feature", ASKS)
 
 ADJUSTED = {
     ("thinking", "messages", "google"): ["thinking"],
+    ("thinking", "messages", "openai"): ["thinking.budget_tokens"],
 }
 """What is said in other words, by feature, door and provider; all else loses nothing."""
 DROPPED = {
-    ("thinking", "messages", "openai"): ["thinking"],
+    # Models that think take no temperature; those are named that do not.
+    ("sampling", "messages", "openai"): ["temperature"],
+    ("sampling", "generate_content", "openai"): ["temperature"],
 }
 
 

@@ -49,7 +49,7 @@ def _write_tools(request: JSON, losses: Losses) -> None:
         kind = tool.get("type") if isinstance(tool, dict) else None
         if kind == "web_search":
             _write_search(request, tool.get("options") or {}, losses)
-        elif kind in _UNSAYABLE:
+        elif isinstance(kind, str) and kind in _UNSAYABLE:
             losses.drop(f"tools.{kind}")
         elif isinstance(tool, dict):
             kept.append({key: value for key, value in tool.items() if key != "cache_control"})
@@ -83,12 +83,15 @@ def _write_search(request: JSON, options: Mapping[str, Any], losses: Losses) -> 
 
 def _write_reasoning(request: JSON, body: JSON, ctx: Context, losses: Losses) -> None:
     """Say `thinking` as an effort, which wins over `reasoning_effort` as in the hub."""
-    thinking = body.get("thinking")
-    if not isinstance(thinking, dict):
-        return
+    thinking, said = body.get("thinking"), request.get("reasoning_effort")
     efforts = ctx.capabilities.efforts
     takes_effort = Reasoning.EFFORT in ctx.capabilities.reasoning and efforts
-    effort = _effort(thinking, request.get("reasoning_effort"), efforts)
+    if not isinstance(thinking, dict):
+        if takes_effort and said in _SCALE and said not in efforts:
+            request["reasoning_effort"] = _nearest(said, efforts)
+            losses.adjust("reasoning_effort")
+        return
+    effort = _effort(thinking, said, efforts)
     if effort is None:
         return
     if not takes_effort:
@@ -104,11 +107,16 @@ def _write_reasoning(request: JSON, body: JSON, ctx: Context, losses: Losses) ->
 
 
 _OFF: Final = "none"
+_SCALE: Final = (_OFF, "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def _nearest(effort: str, efforts: tuple[str, ...]) -> str:
-    """Return the least effort for none at all, and the most for one that is not in the scale."""
-    return efforts[0] if effort == _OFF else efforts[-1]
+    """Return the model's own word that is nearest; the most for one that is not in the scale."""
+    known = [word for word in efforts if word in _SCALE]
+    if effort not in _SCALE or not known:
+        return efforts[-1]
+    place = _SCALE.index(effort)
+    return min(known, key=lambda word: abs(_SCALE.index(word) - place))
 
 
 def _effort(thinking: JSON, said: object, efforts: tuple[str, ...]) -> str | None:
