@@ -131,6 +131,9 @@ class _Attempt:
             raw = await read_whole(response, SHORT_BODY)
             usage = NO_USAGE if read_usage is None else read_usage(raw)
             return Outcome(status, headers, body=raw, usage=usage)
+        if length is not None:
+            # So that a client sees a cut, whatever the server between does with ours.
+            headers = (*headers, (b"content-length", length.encode("ascii")))
         return Outcome(status, headers, stream=PlainStream(response, read_usage))
 
     def named(self, error: GatewayError) -> GatewayError:

@@ -20,7 +20,8 @@ from llmgateway.settings import ProviderSettings, Settings, client_key_digest
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_SETTINGS = ProviderSettings()
 _ELSEWHERE = (
-    "A model written @provider/model names one too, and so does the setting default_provider."
+    "x-llmgateway-… says the same; a model written @provider/model names one too, and so does the "
+    "setting default_provider."
 )
 _NO_PROVIDER = f"Either x-portkey-config or x-portkey-provider header is required. {_ELSEWHERE}"
 _CONFIG_WITHOUT_PROVIDER = (

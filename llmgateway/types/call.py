@@ -68,11 +68,11 @@ class Call:
     """What the client asked for, without the mount prefix: `/v1/files/file-1/content`."""
     suffix: str
     """What follows the endpoint's own path: `/file-1/content`; for a proxy all after `/v1`."""
-    query: str
+    query: str = field(repr=False)
     headers: Headers
-    body: JSON | None
+    body: JSON | None = field(repr=False)
     """The parsed JSON object; None for uploads, bodiless methods and foreign content types."""
-    raw: bytes | AsyncIterator[bytes]
+    raw: bytes | AsyncIterator[bytes] = field(repr=False)
     """The body as it came. An iterator can be sent once only, so such a call is never retried."""
     stream: bool
     principal: Principal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -70,10 +70,10 @@ class HTTPRequest:
     method: str
     path: str
     """Percent-encoded as it came, without the prefix that the gateway is mounted at."""
-    query: str
+    query: str = field(repr=False)
     """Without the question mark; empty if there is none."""
     headers: Headers
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncIterator[bytes] = field(repr=False)
     """An iterator is read at most once; it raises `ClientDisconnected` when the client is gone."""
     client: str | None = None
     """The peer's address as the socket has it."""

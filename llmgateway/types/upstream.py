@@ -25,7 +25,7 @@ class UpstreamRequest:
     """One HTTP request to a provider."""
 
     method: str
-    url: str
+    url: str = field(repr=False)
     headers: RawHeaders = field(repr=False)
     """In the order sent; the transport adds Host, Content-Length or Transfer-Encoding only."""
     body: bytes | AsyncIterator[bytes] = field(default=b"", repr=False)
