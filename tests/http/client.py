@@ -35,7 +35,7 @@ NEVER_SENT = {"endpoint_not_supported", "address_refused", "upstream_unreachable
 """Errors of attempts that no provider has seen anything of."""
 PERHAPS_SENT = {
     "invalid_request_error", "client_closed", "timeout_error", "request_timeout",
-    "request_too_large",
+    "request_too_large", "upstream_timeout",
 }  # fmt: skip
 """Errors of attempts that a provider may have seen or not."""
 

@@ -16,7 +16,10 @@ SOON_S = 10.0
 class LoopThread:
     """Runs an event loop until it is closed; what still runs on it then is cancelled."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    ) -> None:
+        self._new_loop = new_loop
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
@@ -41,7 +44,7 @@ class LoopThread:
         self._thread.join(SOON_S)
 
     def _main(self) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=self._new_loop) as runner:
             runner.run(self._until_stopped())
 
     async def _until_stopped(self) -> None:

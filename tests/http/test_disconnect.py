@@ -1,22 +1,16 @@
-"""Clients that leave, and clients that read slowly or not at all (R6, R7)."""
+"""Clients that leave (R6)."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.http.client import Client, Live, chat_request
-from tests.http.clients import Bare
-from tests.http.conftest import Serve
+from tests.http.clients import HOSTS, BareUvloop
 from tests.http.loops import SOON_S
 from tests.http.upstreams import (
     CONTENT,
-    DONE,
-    FINISH,
-    LAST,
     ROLE,
     STAY_OPEN,
     STREAM_HEAD,
@@ -24,11 +18,10 @@ from tests.http.upstreams import (
     Step,
     answer,
     chunk,
-    delta,
     head,
 )
 
-MIB = 2**20
+pytestmark = pytest.mark.parametrize("host", [*HOSTS, BareUvloop], indirect=True)
 
 
 def begin(client: Client, raw: RawUpstream, **more: Any) -> Live:
@@ -130,48 +123,3 @@ def test_a_call_that_falls_back_is_given_up_whole(client: Client, raw: RawUpstre
     assert [503, 499] == [attempt.status for attempt in client.new_record().attempts]
     assert "config.targets[1]" == client.new_record().target
     assert 2 == len(raw.peers)
-
-
-# ---- slow readers
-
-EVENTS = [chunk(delta("x" * 16_000) * 4)] * 640
-"""40 MiB of them."""
-
-
-def rss() -> int:
-    """Return the bytes that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-
-@pytest.mark.parametrize("host", [Bare], indirect=True)
-def test_a_reader_that_stops_holds_the_provider_back(serve: Serve, raw: RawUpstream) -> None:
-    client = serve()
-    raw.answers(*[[STREAM_HEAD, *EVENTS, chunk(FINISH + DONE), LAST]] * 8)
-    before = rss()
-    with ExitStack() as open_:
-        headers = {"x-portkey-custom-host": raw.base}
-        readers = [open_.enter_context(client.open_chat(headers=headers)) for _ in range(8)]
-        assert all(raw.peer(number).held_up.wait(SOON_S) for number in range(8))
-        sent = [peer.sent for peer in raw.peers]
-        grown = rss() - before
-        found = readers[0].rest()
-
-    assert max(sent) < 24 * MIB
-    assert grown < 64 * MIB
-    assert found.whole
-    assert len(found.body) == sum(len(delta("x" * 16_000) * 4) for _ in EVENTS) + len(FINISH + DONE)
-
-
-@pytest.mark.parametrize("host", [Bare], indirect=True)
-@pytest.mark.parametrize("kind", ["events", "sound"])
-def test_a_reader_that_stalls_is_cut(serve: Serve, raw: RawUpstream, kind: str) -> None:
-    client = serve(limits={"stalled_reader_s": 0.2})
-    sound = [head(content_type="audio/mpeg"), *[b"x" * 65_536] * 640]
-    raw.answers([STREAM_HEAD, *EVENTS, STAY_OPEN] if kind == "events" else [*sound, STAY_OPEN])
-    with client.open_chat(headers={"x-portkey-custom-host": raw.base}) if kind == "events" else (
-        client.open("POST", "/v1/audio/speech", {
-            "x-portkey-provider": "fake", "x-portkey-custom-host": raw.base,
-        }, b'{"model":"m","input":"x","voice":"v"}')
-    ):  # fmt: skip
-        assert raw.peer().gone.wait(SOON_S)
-        assert 499 == client.new_record().status

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.http.client import Answer, Client, Sent, chat_request
-from tests.http.clients import Bare
-from tests.http.clients.asgi import serving_thread
+from tests.http.clients import Bare, BareUvloop
+from tests.http.clients.asgi import ASGIHost
 from tests.http.conftest import CLIENT_KEY, Serve
 from tests.http.loops import SOON_S
 from tests.http.upstreams import (
@@ -33,7 +33,7 @@ from tests.http.upstreams import (
     delta,
 )
 
-pytestmark = pytest.mark.parametrize("host", [Bare], indirect=True)
+pytestmark = pytest.mark.parametrize("host", [Bare, BareUvloop], indirect=True)
 
 FILES = 4096
 """Four for each of 500 streams, since all sides are in this process, and some to spare."""
@@ -58,9 +58,10 @@ class Held(NamedTuple):
     threads: int
 
     @classmethod
-    def now(cls) -> Held:
+    def now(cls, client: Client) -> Held:
         """Count, on the loop that serves and in the whole process."""
-        tasks = serving_thread().run(_count_tasks())
+        assert isinstance(client.host, ASGIHost)
+        tasks = client.host.run(_count_tasks())
         return cls(tasks, len(os.listdir("/proc/self/fd")), threading.active_count())
 
 
@@ -68,10 +69,10 @@ async def _count_tasks() -> int:
     return len(asyncio.all_tasks())
 
 
-def back_to(base: Held) -> bool:
+def back_to(base: Held, client: Client) -> bool:
     """Tell whether no more is held than at the beginning; waits for what is being closed."""
     until = time.monotonic() + SOON_S
-    while any(held > allowed for held, allowed in zip(Held.now(), base, strict=True)):
+    while any(held > allowed for held, allowed in zip(Held.now(client), base, strict=True)):
         if time.monotonic() > until:
             return False
     return True
@@ -103,7 +104,7 @@ def test_200_clients_that_vanish_leave_nothing_behind(
     script, stream, awaited = PHASES[phase]
     raw.answers(*[script] * 200)
     client.chat()  # what is made once is made now
-    base = Held.now()
+    base = Held.now(client)
 
     async def vanish() -> None:
         async def begin(number: int) -> asyncio.StreamWriter:
@@ -125,7 +126,7 @@ def test_200_clients_that_vanish_leave_nothing_behind(
     assert all(peer.gone.wait(SOON_S) for peer in raw.peers)
     assert client.records.wait_for(201)
     assert client.host.wait_idle()
-    assert back_to(base), (base, Held.now())
+    assert back_to(base, client), (base, Held.now(client))
     assert {200, 499} == {record.status for record in client.records.new()}
 
 
@@ -176,7 +177,7 @@ def test_500_streams_at_once_are_all_exact(
         pieces: list[Step] = [gate, STAMP, *(chunk(event) for event in events)]
         raw.answers([STREAM_HEAD, *pieces, LAST])
     client.chat()
-    base = Held.now()
+    base = Held.now(client)
 
     async def read_all() -> list[Timed]:
         reading = [asyncio.create_task(read_stream(client, raw, n)) for n in range(500)]
@@ -193,7 +194,7 @@ def test_500_streams_at_once_are_all_exact(
     ]
 
     assert sorted(b"".join(events) for events in contents) == sorted(timed.data for timed in found)
-    assert back_to(base), (base, Held.now())
+    assert back_to(base, client), (base, Held.now(client))
     held = f"median {statistics.median(delays):.3f} s, longest {max(delays):.3f} s"
     record_property("first event held", held)
     print(f"first event held: {held}")

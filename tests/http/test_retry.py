@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email.utils
+import socket
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -238,6 +240,22 @@ def test_a_timeout_ends_with_the_head_of_the_answer(client: Client) -> None:
 
 def test_a_provider_that_never_answers_is_504(serve: Serve) -> None:
     found = serve(limits={"first_byte_s": 0.05}).chat("fake-hang")
+
+    assert (504, "upstream_timeout") == (found.status, found.error["code"])
+
+
+def test_a_provider_that_takes_no_connection_is_504(serve: Serve) -> None:
+    """A full backlog is a connection that is never made."""
+    client = serve(limits={"connect_s": 0.1})
+    with socket.socket() as deaf, ExitStack() as waiting:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):
+            filler = waiting.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(deaf.getsockname())
+        host = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        found = client.chat(headers={"x-portkey-custom-host": host})
 
     assert (504, "upstream_timeout") == (found.status, found.error["code"])
 

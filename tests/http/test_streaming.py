@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.http.client import Answer, Client, chat_body, encode
+from tests.http.clients import HOSTS, BareUvloop
 from tests.http.conftest import Serve
 from tests.http.upstreams import (
     COMPLETION,
@@ -28,6 +29,8 @@ from tests.http.upstreams import (
     event,
     head,
 )
+
+pytestmark = pytest.mark.parametrize("host", [*HOSTS, BareUvloop], indirect=True)
 
 PATHS: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": chat_body("fake-tokens-7", stream=True),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -16,12 +17,13 @@ from tests.http.loops import SOON_S, LoopThread
 from tests.http.servers import AppServer
 
 T = TypeVar("T")
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 
 @cache
-def serving_thread() -> LoopThread:
-    """Return the thread that all these hosts share."""
-    return LoopThread("served")
+def serving_thread(new_loop: NewLoop | None = None) -> LoopThread:
+    """Return the thread that all hosts with this kind of loop share."""
+    return LoopThread("served", new_loop)
 
 
 class ASGIHost(Host):
@@ -35,9 +37,14 @@ class ASGIHost(Host):
         self.served = self.app(gateway)
         self.active = 0
         self.changed = threading.Condition()
-        self._thread = serving_thread()
-        self._server = AppServer(_Counted(self), self._thread, self.http)
+        self.thread = serving_thread(self.new_loop())
+        self._server = AppServer(_Counted(self), self.thread, self.http)
         self.port = self._server.port
+
+    @classmethod
+    def new_loop(cls) -> NewLoop | None:
+        """Return what makes the event loop; None: asyncio's own."""
+        return None
 
     @abstractmethod
     def app(self, gateway: Gateway) -> ASGIApp:
@@ -45,7 +52,7 @@ class ASGIHost(Host):
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop of the server."""
-        return self._thread.run(coroutine)
+        return self.thread.run(coroutine)
 
     def wait_idle(self) -> bool:
         """Wait until every call of the app has ended."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llmgateway import Gateway
 from llmgateway_asgi import GatewayApp
 from llmgateway_asgi.front import ASGIApp
-from tests.http.clients.asgi import ASGIHost
+from tests.http.clients.asgi import ASGIHost, NewLoop
 
 
 class Bare(ASGIHost):
@@ -24,3 +26,15 @@ class BareH11(Bare):
 
     name = "bare-h11"
     http = "h11"
+
+
+class BareUvloop(Bare):
+    """The same on the loop that `llmgateway serve` takes where it can."""
+
+    name = "bare-uvloop"
+
+    @classmethod
+    def new_loop(cls) -> NewLoop:
+        """Return uvloop's."""
+        make: NewLoop = pytest.importorskip("uvloop").new_event_loop
+        return make
