@@ -183,6 +183,16 @@ class Decoded:
     adjusted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unmarked:
+    """A caller's request without what a door of ours wrote into its history."""
+
+    body: JSON
+    """The very body that was looked at, if it holds no marks."""
+    adjusted: tuple[str, ...] = ()
+    """Where marks stood, and what had to change with them; empty if there were none."""
+
+
 class StreamDecoder(Protocol):
     """Turns one provider stream into hub chunks; fresh for each stream."""
 
@@ -233,6 +243,22 @@ class Door(Protocol):
     @property
     def hub(self) -> str:
         """The endpoint that serves it where a provider does not speak its format: `chat`, …"""
+        ...
+
+    @property
+    def marks(self) -> tuple[bytes, ...]:
+        """Bytes of which some stand in every raw body that `without_marks` would change.
+
+        Most bodies have none, so that a search is all that native calls pay.
+        """
+        ...
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Take out what only we wrote into earlier turns, for a provider that speaks the format.
+
+        Such providers answer 400 to members and signatures that they never gave. What others
+        wrote in the same places stays.
+        """
         ...
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:

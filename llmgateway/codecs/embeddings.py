@@ -7,7 +7,14 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from llmgateway.codecs.base import Context, Decoded, Encoded, StreamDecoder, StreamEncoder
+from llmgateway.codecs.base import (
+    Context,
+    Decoded,
+    Encoded,
+    StreamDecoder,
+    StreamEncoder,
+    Unmarked,
+)
 from llmgateway.codecs.chat.usage import any_usage, embeddings_usage
 from llmgateway.codecs.opaque import OpaqueWatch
 from llmgateway.codecs.openai import OpenAIFormat, has_list
@@ -32,6 +39,11 @@ class EmbeddingsDoor:
 
     format: OpenAIFormat = EMBEDDINGS
     hub: str = "embeddings"
+    marks: tuple[bytes, ...] = ()
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Return the body as it is: it has no history."""
+        return Unmarked(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Take the body as it is; there is no stream of embeddings."""

@@ -17,7 +17,8 @@ Requests
                                 no codec needs to read this
     tool_calls[].extra_content  {"thought_signature": "…", "blocks_before": n}: the second only
                                 where blocks follow the call; thoughts without a signature do
-                                not count
+                                not count. A format keeps under its own name (`messages`) what it
+                                alone has words for. `EXTRAS` has all keys
     role `tool`                 `content` may be parts (text, image_url, file); `is_error` is a bool
     tools[]                     {"type": "function", …} as usual; a neutral built-in tool
                                 {"type": "web_search" | "code_execution" | "mcp", "options": {…}};
@@ -75,6 +76,9 @@ Block = dict[str, Any]
 APPENDED: Final = frozenset({"text", "thinking", "signature", "data"})
 """Members of a block whose pieces in deltas are appended; every other member comes whole."""
 
+EXTRAS: Final = frozenset({"content_blocks", "thought_signature", "blocks_before", "messages"})
+"""The keys in `extra_content` that are ours; others are some provider's own (`google`)."""
+
 
 def counters(usage: Usage) -> dict[str, int]:
     """Return usage as the hub has it: each counter by name."""
@@ -121,7 +125,8 @@ def texts_of(content: object) -> Iterator[str]:
 
 def text_of_blocks(blocks: list[Block]) -> str:
     """Return the text that `content` has for these blocks."""
-    return "".join(b["text"] for b in blocks if b.get("type") == "text" and "text" in b)
+    texts = (block.get("text") for block in blocks if block.get("type") == "text")
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def merge_blocks(blocks: dict[int, Block], deltas: object) -> None:
@@ -134,6 +139,8 @@ def merge_blocks(blocks: dict[int, Block], deltas: object) -> None:
         block = blocks.setdefault(delta["index"], {})
         for key, value in delta.items():
             if key == "index":
+                continue
+            if key in APPENDED and not isinstance(value, str):
                 continue
             appends = key in APPENDED and isinstance(block.get(key), str)
             block[key] = block[key] + value if appends else value

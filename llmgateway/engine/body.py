@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from llmgateway.codecs.base import Unmarked
 from llmgateway.codecs.generate_content import renamed
 from llmgateway.engine.plan import Target
 from llmgateway.engine.service import Service
@@ -79,7 +80,8 @@ def _native(
     call: Call, target: Target, service: Service, asked: JSON, unsupported: str, *, reread: bool
 ) -> Outgoing:
     stream = asked.get("stream") is True
-    body, dropped, adjusted = _tweaked(target, service.name, asked, unsupported)
+    plain = _unmarked(call, service, asked)
+    body, dropped, adjusted = _tweaked(target, service.name, plain.body, unsupported)
     final = _asking_for_usage(target, service, body, stream=stream)
     raw = call.raw
     if body is not call.body or reread or not isinstance(raw, bytes):
@@ -95,8 +97,16 @@ def _native(
         stream=stream,
         hide_usage=final is not body,
         dropped=dropped,
-        adjusted=adjusted,
+        adjusted=(*plain.adjusted, *adjusted),
     )
+
+
+def _unmarked(call: Call, service: Service, body: JSON) -> Unmarked:
+    """Take out what only a door of ours understands; mostly, one look at the bytes finds none."""
+    door, raw = service.door, call.raw
+    if door is None or (isinstance(raw, bytes) and not any(mark in raw for mark in door.marks)):
+        return Unmarked(body)
+    return door.without_marks(body)
 
 
 def _tweaked(

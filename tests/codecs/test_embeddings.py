@@ -55,3 +55,9 @@ def test_a_request_is_the_hubs_already() -> None:
 def test_there_is_no_stream() -> None:
     with pytest.raises(InvalidRequest, match="never streamed"):
         EMBEDDINGS_DOOR.encode_stream(context())
+
+
+def test_embeddings_have_no_history() -> None:
+    body = {"input": "x", "extra_content": {"content_blocks": []}}
+
+    assert ((), body) == (EMBEDDINGS_DOOR.marks, EMBEDDINGS_DOOR.without_marks(body).body)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from llmgateway.codecs.base import Context, Decoded, StreamEncoder
+from llmgateway.codecs.base import Context, Decoded, StreamEncoder, Unmarked
 from llmgateway.codecs.chat.format import CHAT
 from llmgateway.codecs.chat.kept import kept_entries, restored
+from llmgateway.codecs.chat.marks import MARKS, without_marks
 from llmgateway.codecs.chat.usage import any_usage, chat_usage
 from llmgateway.codecs.chat.writer import ChatWriter, is_openai_note, other_members
 from llmgateway.codecs.hub import text_of_blocks
@@ -24,6 +25,11 @@ class ChatDoor:
 
     format: OpenAIFormat = CHAT
     hub: str = "chat"
+    marks: tuple[bytes, ...] = MARKS
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Take our members out of the assistant's earlier turns."""
+        return without_marks(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Give the assistant's earlier turns their blocks back; all else is the hub's already."""

@@ -20,6 +20,9 @@ from llmgateway.types import JSON
 
 _KEY: Final = "llmgatewayBlock"
 _MARK: Final = b"llmgateway:"
+MARKS: Final = (_KEY.encode(), base64.b64encode(_MARK + b"\0")[:14])
+"""What stands in a body that carries a block or a packed signature: of the mark's own base64, the
+letters that do not depend on what follows it."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 
 
@@ -58,6 +61,16 @@ def decode_block(part: JSON) -> hub.Block:
         return {**block, "signature": packed}
     own = {"wire": WIRE} if kind == "thinking" else {}
     return {**block, "signature": stated, **own}
+
+
+def is_carrier(part: JSON) -> bool:
+    """Whether a part holds nothing but a block of another format."""
+    return _KEY in an_object(pick(part, "partMetadata"))
+
+
+def is_packed(signature: object) -> bool:
+    """Whether a signature is another maker's, as we packed it."""
+    return isinstance(signature, str) and _unpacked(signature) is not None
 
 
 def signature_for(signature: str, *, is_own: bool) -> str:

@@ -9,10 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from llmgateway.codecs.base import Context, Decoded, Encoded, StreamDecoder, StreamEncoder
+from llmgateway.codecs.base import (
+    Context,
+    Decoded,
+    Encoded,
+    StreamDecoder,
+    StreamEncoder,
+    Unmarked,
+)
+from llmgateway.codecs.generate_content.carried import MARKS
 from llmgateway.codecs.generate_content.door_request import decode_request
 from llmgateway.codecs.generate_content.embed import no_stream, resource
 from llmgateway.codecs.generate_content.format import RpcFormat
+from llmgateway.codecs.generate_content.marks import without_marks
 from llmgateway.codecs.generate_content.request import encode_request
 from llmgateway.codecs.generate_content.shape import number, pick
 from llmgateway.codecs.opaque import OpaqueWatch
@@ -54,6 +63,11 @@ class CountTokensDoor:
 
     format = COUNT_TOKENS
     hub = "count_tokens"
+    marks: tuple[bytes, ...] = MARKS
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Take out what the door of generateContent does, so that what is sent is counted."""
+        return without_marks(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Read a request, be it contents alone or a whole generateContent request."""

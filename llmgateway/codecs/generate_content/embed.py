@@ -11,7 +11,14 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from llmgateway.codecs.base import Context, Decoded, Encoded, StreamDecoder, StreamEncoder
+from llmgateway.codecs.base import (
+    Context,
+    Decoded,
+    Encoded,
+    StreamDecoder,
+    StreamEncoder,
+    Unmarked,
+)
 from llmgateway.codecs.generate_content.format import RpcFormat
 from llmgateway.codecs.generate_content.shape import (
     Notes,
@@ -147,6 +154,11 @@ class EmbedDoor:
 
     format = EMBED_CONTENT
     hub = "embeddings"
+    marks: tuple[bytes, ...] = ()
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Return the body as it is: it has no history."""
+        return Unmarked(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Read a caller's request; raises `InvalidRequest` for what is no text."""

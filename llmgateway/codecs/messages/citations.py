@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from llmgateway.codecs.hub import Block
+from llmgateway.codecs.messages.carrier import PREFIX
 from llmgateway.codecs.messages.shape import as_list, kind_of, text_of
 from llmgateway.types import JSON
 
@@ -86,7 +87,7 @@ def _url_citation(within: JSON, text: str) -> JSON | None:
     return {
         "type": "web_search_result_location",
         "cited_text": text[start:end],
-        "encrypted_index": "",
+        "encrypted_index": PREFIX,  # required; the mark tells that no search of the API's gave it
         "title": text_of(within.get("title")) or None,
         "url": within["url"],
     }

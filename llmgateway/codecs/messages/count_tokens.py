@@ -7,10 +7,20 @@ from typing import Any, Final
 
 import orjson
 
-from llmgateway.codecs.base import Context, Decoded, Encoded, Format, StreamDecoder, StreamEncoder
+from llmgateway.codecs.base import (
+    Context,
+    Decoded,
+    Encoded,
+    Format,
+    StreamDecoder,
+    StreamEncoder,
+    Unmarked,
+)
 from llmgateway.codecs.messages import inbound
+from llmgateway.codecs.messages.carrier import MARKS
 from llmgateway.codecs.messages.codec import MESSAGES_CODEC
 from llmgateway.codecs.messages.format import COUNT_TOKENS
+from llmgateway.codecs.messages.marks import without_marks
 from llmgateway.codecs.messages.parts import parse_data_url
 from llmgateway.codecs.messages.shape import as_list
 from llmgateway.errors import EndpointNotSupported, InvalidRequest
@@ -111,6 +121,11 @@ class CountTokensDoor:
 
     format: Format = COUNT_TOKENS
     hub = "count_tokens"
+    marks: tuple[bytes, ...] = MARKS
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Take out what the door of messages does, so that what is sent is counted."""
+        return without_marks(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Read what is to be counted: a message request, as the hub has it."""

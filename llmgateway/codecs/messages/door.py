@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from llmgateway.codecs.base import Context, Decoded, Format, StreamEncoder
+from llmgateway.codecs.base import Context, Decoded, Format, StreamEncoder, Unmarked
 from llmgateway.codecs.messages import inbound, outbound
+from llmgateway.codecs.messages.carrier import MARKS
 from llmgateway.codecs.messages.events import MessagesEncoder
 from llmgateway.codecs.messages.format import MESSAGES
+from llmgateway.codecs.messages.marks import without_marks
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
 
@@ -18,6 +20,11 @@ class MessagesDoor:
 
     format: Format = MESSAGES
     hub = "chat"
+    marks: tuple[bytes, ...] = MARKS
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Take what other makers signed or said out of the assistant's earlier turns."""
+        return without_marks(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Read a caller's request; raises `InvalidRequest` with `param`."""

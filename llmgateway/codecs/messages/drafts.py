@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from llmgateway.codecs.hub import APPENDED, Block
-from llmgateway.codecs.messages.carrier import pack
+from llmgateway.codecs.messages.carrier import pack, signature_for
 from llmgateway.codecs.messages.citations import own_citations
 from llmgateway.codecs.messages.outbound import write_block
 from llmgateway.types import JSON
@@ -81,8 +81,6 @@ class Draft:
             return
         if name == self.kind and isinstance(value, str):
             self.deltas.append({"type": f"{name}_delta", name: value})
-        elif name == "signature" and self.kind == "thinking":
-            self.deltas.append({"type": "signature_delta", "signature": value})
         elif name == "citations" and self.kind == "text":
             self.deltas += [
                 {"type": "citations_delta", "citation": one} for one in own_citations(value)
@@ -95,6 +93,12 @@ class Draft:
         if isinstance(arguments, str) and arguments:
             self.block["arguments"] += arguments
             self.deltas.append({"type": "input_json_delta", "partial_json": arguments})
+
+    def end(self) -> None:
+        """Sign a thought; who made it, and thus how to sign it, is known for sure at its end."""
+        if self.kind == "thinking" and not self.is_written:
+            signature = signature_for(self.block)
+            self.deltas.append({"type": "signature_delta", "signature": signature})
 
     def start(self) -> Block:
         """Return the block as its first event has it."""

@@ -180,6 +180,7 @@ class MessagesEncoder:
         draft = self._drafts.pop(0)
         carried = draft.carried
         if not draft.is_silent:
+            draft.end()
             self._speak(draft)
             self._send({"type": "content_block_stop", "index": self._count})
             self._count += 1

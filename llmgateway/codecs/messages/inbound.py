@@ -8,7 +8,7 @@ from typing import Any, Final
 from llmgateway.codecs.base import Decoded
 from llmgateway.codecs.hub import Block
 from llmgateway.codecs.messages.blocks import read_content
-from llmgateway.codecs.messages.carrier import CARRIED, unpack
+from llmgateway.codecs.messages.carrier import CARRIED, signed_again, unpack
 from llmgateway.codecs.messages.inbound_tools import read_choice, read_tools
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import WIRE, mark
@@ -179,7 +179,7 @@ def _unpacked(blocks: list[Block]) -> tuple[list[Block], dict[str, JSON]]:
     for block in blocks:
         carried = unpack(block)
         if carried is None:
-            read.append(block)
+            read.append(signed_again(block))
         elif isinstance(carried.get("block"), dict):
             read.append({"type": CARRIED, "value": carried["block"]})
         elif isinstance(carried.get("call"), str) and isinstance(carried.get("extra"), dict):

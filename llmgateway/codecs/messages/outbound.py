@@ -8,7 +8,7 @@ from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
 from llmgateway.codecs.messages.blocks import PLACE, own_extra, read_arguments
-from llmgateway.codecs.messages.carrier import pack
+from llmgateway.codecs.messages.carrier import pack, signature_for
 from llmgateway.codecs.messages.citations import citation_of, own_citations
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import WIRE
@@ -105,9 +105,8 @@ def write_block(block: Block) -> list[Block]:
         case "text":
             return _write_text(block)
         case "thinking":
-            words, signature = block.get("thinking"), block.get("signature")
-            written = {"type": "thinking", "thinking": words or "", "signature": signature or ""}
-            return [written]
+            words = block.get("thinking") or ""
+            return [{"type": "thinking", "thinking": words, "signature": signature_for(block)}]
         case "redacted_thinking":
             return [{"type": "redacted_thinking", "data": block.get("data") or ""}]
         case "opaque" if block.get("wire") == WIRE and isinstance(block.get("value"), dict):

@@ -43,7 +43,7 @@ def write_messages(messages: object, losses: Losses) -> Written:
         # A system text alone is a request elsewhere; this API wants a turn.
         losses.adjust("messages")
         return Written([], [{"role": "user", "content": system}], False)
-    lost = _has_lost_thinking(turns)
+    lost = has_lost_thinking(turns)
     return Written(system, _without_trailing_space(turns, losses), lost)
 
 
@@ -108,7 +108,7 @@ def _upgraded(messages: list[object]) -> list[JSON]:
     return upgraded
 
 
-def _has_lost_thinking(turns: list[JSON]) -> bool:
+def has_lost_thinking(turns: list[JSON]) -> bool:
     """Tell whether the calls that the last turn answers came without any thoughts.
 
     A model thinks once before a row of calls, so its later turns in the row have no thoughts.
@@ -118,14 +118,14 @@ def _has_lost_thinking(turns: list[JSON]) -> bool:
     row: set[str] = set()
     for turn in reversed(turns):
         kinds = _kinds(turn)
-        if turn["role"] == "user" and "tool_result" not in kinds:
+        if turn.get("role") == "user" and "tool_result" not in kinds:
             break
         row |= kinds
     return "tool_use" in row and not row & {"thinking", "redacted_thinking"}
 
 
 def _kinds(turn: JSON) -> set[str]:
-    return {kind_of(block) for block in turn["content"]}
+    return {kind_of(block) for block in as_list(turn.get("content"))}
 
 
 def _without_trailing_space(turns: list[JSON], losses: Losses) -> list[JSON]:

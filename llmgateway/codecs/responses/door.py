@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llmgateway.codecs.base import Context, Decoded, StreamEncoder
+from llmgateway.codecs.base import Context, Decoded, StreamEncoder, Unmarked
 from llmgateway.codecs.chat.losses import Losses
 from llmgateway.codecs.chat.usage import any_usage
 from llmgateway.codecs.openai import OpenAIFormat
 from llmgateway.codecs.responses.answer import ended_response, new_response
 from llmgateway.codecs.responses.format import RESPONSES
+from llmgateway.codecs.responses.marks import without_marks
 from llmgateway.codecs.responses.output import Output
 from llmgateway.codecs.responses.params import check_state, params_of
+from llmgateway.codecs.responses.sealed import MARKS
 from llmgateway.codecs.responses.turns import messages_of
 from llmgateway.codecs.responses.writer import ResponsesWriter, logprobs_of
 from llmgateway.types import JSON
@@ -23,6 +25,11 @@ class ResponsesDoor:
 
     format: OpenAIFormat = RESPONSES
     hub: str = "chat"
+    marks: tuple[bytes, ...] = MARKS
+
+    def without_marks(self, body: JSON) -> Unmarked:
+        """Take our reasoning items out of the input; only their own maker can read such items."""
+        return without_marks(body)
 
     def decode_request(self, body: JSON, params: Mapping[str, str], headers: Headers) -> Decoded:
         """Read a request; what needs a store is refused, what the hub lacks is named."""

@@ -19,6 +19,8 @@ from llmgateway.codecs.hub import Block
 from llmgateway.types import JSON
 
 _PREFIX: Final = "lgw1."
+MARKS: Final = (b'"' + _PREFIX.encode(),)
+"""What stands in a body that has something of ours."""
 
 
 def pack(value: JSON) -> str:
@@ -28,13 +30,18 @@ def pack(value: JSON) -> str:
 
 def unpack(text: object) -> JSON | None:
     """Return what `pack` was given; None for what some provider packed or encrypted."""
-    if not isinstance(text, str) or not text.startswith(_PREFIX):
+    if not is_packed(text):
         return None
     try:
-        value = orjson.loads(base64.urlsafe_b64decode(text.removeprefix(_PREFIX)))
+        value = orjson.loads(base64.urlsafe_b64decode(str(text).removeprefix(_PREFIX)))
     except (binascii.Error, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def is_packed(text: object) -> bool:
+    """Whether we packed it, be it still whole or not."""
+    return isinstance(text, str) and text.startswith(_PREFIX)
 
 
 def seal(block: Block) -> str:
