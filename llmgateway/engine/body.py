@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +60,7 @@ def outgoing(
     if service.codec is None or service.door is None:
         return _native(call, target, service, asked, unsupported, reread=reread)
     if isinstance(call.raw, bytes):
-        check_numbers(call.raw, call.body)
+        check_numbers(call.raw)
     made = translate(call, target, service.door, service.codec, asked, unsupported, world)
     body, dropped, adjusted = _tweaked(target, service.name, made.encoded.body, unsupported)
     final = _asking_for_usage(target, service, body, stream=made.stream)
@@ -135,7 +136,7 @@ def _asking_for_usage(target: Target, service: Service, body: JSON, *, stream: b
 def _written(call: Call, body: JSON) -> bytes:
     """Encode a body anew, without what only the path says."""
     if isinstance(call.raw, bytes):
-        check_numbers(call.raw, body)
+        check_numbers(call.raw)
     return _encode({key: body[key] for key in body if key not in call.from_path})
 
 
@@ -157,34 +158,43 @@ def splice(raw: bytes, added: Mapping[str, Any]) -> bytes:
     return raw.rstrip()[:-1] + b"," + orjson.dumps(added)[1:]
 
 
-def check_numbers(raw: bytes, body: JSON) -> None:
+_LONG_DIGITS = re.compile(rb"[0-9]{19}")
+"""The shortest integer over 64 bits has as many; scanning for it is far cheaper than a walk."""
+
+
+def check_numbers(raw: bytes) -> None:
     """Refuse to re-encode a body with an integer that our parser could only round.
 
     orjson reads integers beyond 64 bits as floats; relaying such a body as it came is exact,
     writing it anew is not. Raises `InvalidRequest` with the number's JSON path.
     """
-    if not any(abs(value) >= 2**63 for _, value in _numbers(body)):
+    if _LONG_DIGITS.search(raw) is None:
         return
     try:
         exact = json.loads(raw)
     except (ValueError, RecursionError):
         raise InvalidRequest("A number in the body is too long to be passed on.") from None
-    for path, value in _numbers(exact):
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            raise InvalidRequest(
-                f"The integer at {path} has more than 64 bits; write it as a string.", param=path
-            )
+    path = _path_of_long_integer(exact)
+    if path is not None:
+        raise InvalidRequest(
+            f"The integer at {path} has more than 64 bits; write it as a string.", param=path
+        )
 
 
-def _numbers(body: Any) -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+def _path_of_long_integer(body: Any) -> str | None:
     stack: list[tuple[str, Any]] = [("", body)]
     while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend((f"{path}.{key}" if path else key, item) for key, item in value.items())
-        elif isinstance(value, list):
-            stack.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((path, value))
-    return found
+        path, parent = stack.pop()
+        is_object = isinstance(parent, dict)
+        for key, value in parent.items() if is_object else enumerate(parent):
+            if isinstance(value, dict | list):
+                stack.append((_step(path, key), value))
+            elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+                return _step(path, key)
+    return None
+
+
+def _step(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
