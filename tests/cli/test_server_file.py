@@ -111,7 +111,8 @@ def test_an_empty_file_is_the_defaults() -> None:
         ),
         (
             "allowed_upstreams = ['http://one:1',\n 'two']",
-            "llm.toml:2: allowed_upstreams[1]: an entry must be an origin such as http://10.0.0.5:11434, no more",
+            "llm.toml:2: allowed_upstreams[1]: an entry must be an origin such as "
+            "http://10.0.0.5:11434, no more",
         ),
         (
             "access = 'everyone'",
