@@ -7,6 +7,7 @@ the same bytes; results find theirs by id, or by name in order.
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
 from typing import Any, Final
 
 from llmgateway.codecs import hub
@@ -35,9 +36,18 @@ def decode_turns(body: JSON, notes: Notes) -> list[JSON]:
         raise InvalidRequest("`contents` must hold at least one turn.", param="contents")
     reader = _Reader(notes)
     reader.instruct(pick(body, "systemInstruction"))
-    for turn in turns:
-        reader.add(turn)
+    for is_answer, group in groupby(turns, _is_answer):
+        if is_answer:
+            # The SDK keeps each event of a stream as a turn of its own.
+            reader.answer([part for turn in group for part in _parts(turn)])
+        else:
+            for turn in group:
+                reader.add(turn)
     return reader.messages
+
+
+def _is_answer(turn: Any) -> bool:
+    return isinstance(turn, dict) and turn.get("role") == _ASSISTANT
 
 
 class _Reader:
@@ -62,12 +72,10 @@ class _Reader:
             self.messages.append({"role": "system", "content": content})
 
     def add(self, turn: Any) -> None:
-        """Take the next turn."""
+        """Take the next turn that is not the model's."""
         if not isinstance(turn, str | dict):
             raise InvalidRequest("A turn of `contents` must be an object.", param="contents")
-        if isinstance(turn, dict) and turn.get("role") == _ASSISTANT:
-            self._answer(_parts(turn))
-        elif isinstance(turn, dict) and turn.get("role") == "system":
+        if isinstance(turn, dict) and turn.get("role") == "system":
             self.instruct(turn)
         else:
             self._ask(_parts(turn))
@@ -131,7 +139,7 @@ class _Reader:
         self._calls += 1
         return f"call_{self._calls}"
 
-    def _answer(self, parts: list[JSON]) -> None:
+    def answer(self, parts: list[JSON]) -> None:
         """Write a model's turn, with the places of calls that other parts follow."""
         blocks: list[hub.Block] = []
         calls: list[tuple[JSON, int]] = []
@@ -140,7 +148,11 @@ class _Reader:
             if isinstance(call, dict):
                 calls.append((self._call(part, call), len(blocks)))
             elif part:
-                blocks.append(decode_block(part))
+                block = decode_block(part)
+                if _ends_thought(block):
+                    thought = _take_thought(blocks, calls[-1][1] if calls else 0)
+                    block = {**block, "thinking": thought}
+                blocks.append(block)
         note_places(calls, blocks)
         message: JSON = {"role": "assistant", "content": hub.text_of_blocks(blocks) or None}
         if blocks:
@@ -159,6 +171,19 @@ class _Reader:
         if isinstance(signature, str):
             found["extra_content"] = {"thought_signature": decode_signature(signature)}
         return found
+
+
+def _ends_thought(block: hub.Block) -> bool:
+    """Whether a block is another maker's signature of a thought that was streamed before it."""
+    return block.keys() == {"type", "thinking", "signature"} and block["thinking"] == ""
+
+
+def _take_thought(blocks: list[hub.Block], first: int) -> str:
+    """Take the unsigned thoughts off the end of the blocks; those from `first` on count."""
+    pieces = []
+    while len(blocks) > first and blocks[-1].keys() == {"type", "thinking"}:
+        pieces.append(blocks.pop()["thinking"])
+    return "".join(reversed(pieces))
 
 
 def _parts(content: Any) -> list[JSON]:

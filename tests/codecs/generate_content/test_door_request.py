@@ -11,6 +11,7 @@ from llmgateway.codecs.generate_content import (
     GENERATE_CONTENT,
     GENERATE_CONTENT_DOOR,
 )
+from llmgateway.codecs.generate_content.carried import signature_for
 from llmgateway.errors import InvalidRequest
 from llmgateway.types.http import Headers
 
@@ -211,6 +212,20 @@ def test_a_picture_in_a_result() -> None:
 
 def test_a_models_turn_with_nothing_in_it_is_left_out() -> None:
     assert 1 == len(messages(HI, {"role": "model", "parts": [{}]}))
+
+
+def test_a_streamed_thought_is_one_with_its_signature() -> None:
+    """Each event of a stream may be a part of its own, or a turn of its own."""
+    signed = signature_for("of another maker", is_own=False)
+    pieces = [{"text": "Let me", "thought": True}, {"text": " see", "thought": True}]
+    parts = [*pieces, {"text": "", "thought": True, "thoughtSignature": signed}]
+
+    one_turn = messages(HI, {"role": "model", "parts": parts})
+    many_turns = messages(HI, *({"role": "model", "parts": [part]} for part in parts))
+
+    thought = {"type": "thinking", "thinking": "Let me see", "signature": "of another maker"}
+    assert [thought] == one_turn[1]["content_blocks"]
+    assert one_turn == many_turns
 
 
 @pytest.mark.parametrize(
