@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ _KEYS: Final = {
     "providers": {name: {"api_key": f"key-of-{name}"} for name in MODELS},
     "access": "local",
 }
+_NO_HEAD: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,20 @@ def _names(field: str | None) -> list[str]:
 
 
 async def send(
-    door: str, provider: str, request: JSON, *steps: Scripted, stream: bool = False, **head: str
+    door: str,
+    provider: str,
+    request: JSON,
+    *steps: Scripted,
+    stream: bool = False,
+    head: Mapping[str, str] = _NO_HEAD,
 ) -> Answer:
     """Send a request; the steps are what the provider answers."""
     transport = ScriptedTransport(*steps)
     gateway = Gateway(_KEYS, transport=lambda: transport, world=world(transport))
     path, query = DOORS[door].path(request.get("model", MODELS[provider]), stream)
-    head = {"content_type": "application/json", "x_portkey_provider": provider, **head}
+    fields = {"content_type": "application/json", "x_portkey_provider": provider, **head}
     body = orjson.dumps(streaming(door, request) if stream else request)
-    asked = HTTPRequest("POST", path, query, Headers.of(host="localhost", **head), body)
+    asked = HTTPRequest("POST", path, query, Headers.of(host="localhost", **fields), body)
     response = await gateway.handle(asked)
     raw = response.body
     if not isinstance(raw, bytes):
