@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.chat.pieces import (
@@ -85,11 +85,13 @@ def _blocks(message: JSON) -> list[Block]:
 def _call(call: JSON, ctx: Context) -> JSON:
     """Return a call with its id and its arguments as text."""
     read: dict[str, Any] = {key: value for key, value in call.items() if key != "index"}
-    read["id"] = call.get("id") or ctx.new_id("call_")
-    if isinstance(call.get("custom"), dict):
-        return {**read, "type": "custom"}
-    function = call.get("function")
-    within = function if isinstance(function, dict) else {}
-    arguments = argument_text(within.get("arguments")) or "{}"
-    function = {**within, "name": within.get("name") or "", "arguments": arguments}
-    return {**read, "type": "function", "function": function}
+    read["id"] = str(call.get("id") or ctx.new_id("call_"))
+    kind, member = ("custom", "input") if isinstance(call.get("custom"), dict) else _FUNCTION
+    given = call.get(kind)
+    within: JSON = given if isinstance(given, dict) else {}
+    text = argument_text(within.get(member)) or ("{}" if kind == "function" else "")
+    function = {**within, "name": str(within.get("name") or ""), member: text}
+    return {**read, "type": kind, kind: function}
+
+
+_FUNCTION: Final = ("function", "arguments")

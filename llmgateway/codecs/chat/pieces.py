@@ -77,7 +77,7 @@ def _thinking(message: JSON) -> str:
 def _of_part(part: Any) -> Iterator[tuple[str, Any]]:
     """Read one part of content; Mistral and Databricks think in parts of their own."""
     kind = part.get("type") if isinstance(part, dict) else "text"
-    if kind in _THOUGHTS:
+    if isinstance(kind, str) and kind in _THOUGHTS:
         text = "".join(texts_of(part.get(_THOUGHTS[kind])))
         piece = ("thinking", text)
     elif kind == "text":

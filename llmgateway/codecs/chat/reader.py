@@ -180,8 +180,11 @@ class _Choice:
                 number = index if isinstance(index, int) else place
                 known = self._details.setdefault(number, {})
                 for key, value in detail.items():
-                    appends = key in _APPENDED and isinstance(known.get(key), str)
-                    known[key] = known[key] + value if appends and value else value
+                    before = known.get(key)
+                    if key not in _APPENDED or not isinstance(before, str):
+                        known[key] = value
+                    elif isinstance(value, str):
+                        known[key] = before + value
 
 
 _APPENDED: Final = frozenset({"text", "summary", "data", "signature"})

@@ -79,7 +79,7 @@ def other_members(body: JSON, ctx: Context) -> JSON:
     }
 
 
-_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
+_TIERS: Final = ("auto", "default", "flex", "scale", "priority")
 
 
 def _event(chunk: JSON) -> bytes:
@@ -159,8 +159,11 @@ class _Choice:
             return []
         numbered = []
         for entry in entries or []:
-            known = self._places.get(entry["index"])
-            place = self._places.setdefault(entry["index"], len(self._places))
+            index = entry.get("index")
+            if not isinstance(index, int):
+                continue
+            known = self._places.get(index)
+            place = self._places.setdefault(index, len(self._places))
             kind = {"type": entry["type"]} if known is None and "type" in entry else {}
             inner = {key: value for key, value in entry.items() if key not in ("index", "type")}
             if inner or kind:

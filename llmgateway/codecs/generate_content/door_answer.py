@@ -61,7 +61,7 @@ def _candidate(choice: JSON, index: int) -> JSON:
     }
     if refusal:
         candidate["finishMessage"] = refusal
-    text = "".join(p["text"] for p in parts if "text" in p and not p.get("thought"))
+    text = "".join(string(part.get("text")) for part in parts if not part.get("thought"))
     return {**candidate, **extras(message.get("annotations"), text, choice.get("logprobs"))}
 
 

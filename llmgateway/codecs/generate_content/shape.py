@@ -11,6 +11,8 @@ import orjson
 
 from llmgateway.types import JSON
 
+_MAX_FLOAT: Final = 2**53
+"""Beyond it a float does not tell whole numbers apart, and JSON soon has no place for them."""
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -55,7 +57,7 @@ def string(value: object) -> str:
 
 def number(value: object) -> int | None:
     """Return `value` if it is a whole number."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_FLOAT:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -24,7 +24,8 @@ from llmgateway.types import JSON
 PLACE: Final = "index"
 """Where in its turn a tool's call stood, in `extra_content["messages"]`."""
 
-_OWN: Final = frozenset({"text", "thinking", "redacted_thinking"})
+_TEXT_OF: Final = {"text": "text", "thinking": "thinking", "redacted_thinking": "data"}
+"""The blocks that the hub has words for, each with the member that holds its text."""
 _DIRECT: Final = {"type": "direct"}
 """The `caller` that every call has unless another tool made it."""
 _CALL: Final = frozenset({"type", "id", "name", "input", "cache_control"})
@@ -60,20 +61,30 @@ def read_block(block: Block) -> Block:
     if block.get("type") == CARRIED:
         carried: Block = block["value"]
         return carried
-    if kind_of(block) not in _OWN:
+    if kind_of(block) not in _TEXT_OF:
         return {"type": "opaque", "wire": WIRE, "value": block}
+    block = _sound(block)
     if "citations" in block and not block["citations"]:
         return {key: value for key, value in block.items() if key != "citations"}
     return block
+
+
+def _sound(block: Block) -> Block:
+    """Return the block without members that should be texts and are not; its own is then empty."""
+    member = _TEXT_OF[block["type"]]
+    wrong = {key for key in hub.APPENDED & block.keys() if not isinstance(block[key], str)}
+    if not wrong and member in block:
+        return block
+    return {member: "", **{key: value for key, value in block.items() if key not in wrong}}
 
 
 def read_call(block: Block, place: int | None) -> JSON:
     """Return a tool's call; `place` only if blocks follow it."""
     given = block.get("input")
     call: JSON = {
-        "id": block.get("id"),
+        "id": text_of(block.get("id")) or None,
         "type": "function",
-        "function": {"name": block.get("name"), "arguments": dump(given if given else {})},
+        "function": {"name": text_of(block.get("name")), "arguments": dump(given if given else {})},
     }
     kept = {
         key: value

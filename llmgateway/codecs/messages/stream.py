@@ -235,7 +235,7 @@ class MessagesDecoder:
         block = opened.block
         if opened.pieces:
             block = {**block, "input": _parsed("".join(opened.pieces))}
-        entry = {"index": opened.index, **read_block(block)}
+        entry = {**read_block(block), "index": opened.index}
         return [self._chunk({"content_blocks": [entry]})]
 
     def _message_delta(self, body: JSON) -> list[JSON]:

@@ -25,7 +25,7 @@ _DEFAULTS: Final[JSON] = {
     "top_p": 1.0,
 }
 """What of a request an answer repeats, with what stands for a parameter that was not given."""
-_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
+_TIERS: Final = ("auto", "default", "flex", "scale", "priority")
 
 
 def is_incomplete(finish: str | None) -> bool:

@@ -53,21 +53,21 @@ class Output:
 
     def feed(self, delta: JSON, logprobs: list[Any]) -> Iterator[Told]:
         """Take the next delta of the hub."""
-        entries = delta.get("content_blocks")
+        entries = _objects(delta.get("content_blocks"))
         if entries:
             for entry in entries:
                 yield from self._entry(entry, logprobs)
         else:
-            if text := delta.get("reasoning_content"):
+            if text := _text(delta.get("reasoning_content")):
                 yield from self._think(_PLAIN, {"type": "thinking", "thinking": text})
-            if text := delta.get("content"):
+            if text := _text(delta.get("content")):
                 yield from self._write(text, logprobs)
-        if refusal := delta.get("refusal"):
+        if refusal := _text(delta.get("refusal")):
             message = self._message or (yield from self._begin_message())
             yield from message.refuse(refusal)
-        for note in delta.get("annotations") or ():
+        for note in _objects(delta.get("annotations")):
             yield from self._annotate(note)
-        for call in delta.get("tool_calls") or ():
+        for call in _objects(delta.get("tool_calls")):
             yield from self._call(call)
 
     def end(self, finish: str | None) -> Iterator[Told]:
@@ -87,11 +87,11 @@ class Output:
     # ---- blocks
 
     def _entry(self, entry: JSON, logprobs: list[Any]) -> Iterator[Told]:
-        index = entry["index"]
-        if self._kinds.setdefault(index, entry.get("type") or "text") != "text":
+        index = _number(entry.get("index"))
+        if self._kinds.setdefault(index, _text(entry.get("type")) or "text") != "text":
             yield from self._think(index, entry)
             return
-        if text := entry.get("text"):
+        if text := _text(entry.get("text")):
             yield from self._write(text, logprobs)
         else:
             yield from self._end_thought()
@@ -104,7 +104,7 @@ class Output:
             thought = ReasoningItem(len(self._items), self._ctx.new_id("rs_"), {})
             self._thought, self._block = thought, index
             yield from self._begin(thought)
-        if text := entry.get("thinking"):
+        if text := _text(entry.get("thinking")):
             yield from thought.think(text)
         rest = {key: value for key, value in entry.items() if key != "thinking"}
         merge_blocks({index: thought.block}, [{**rest, "index": index}])
@@ -134,23 +134,23 @@ class Output:
     # ---- calls
 
     def _call(self, delta: JSON) -> Iterator[Told]:
-        index, extra = delta.get("index") or 0, delta.get("extra_content")
-        function = delta.get("function") or delta.get("custom") or {}
+        index, extra = _number(delta.get("index")), delta.get("extra_content")
+        function = _object(delta.get("function")) or _object(delta.get("custom"))
         call = self._calls.get(index)
         if call is None:
             yield from self._close(COMPLETED)
-            call_id = delta.get("id") or self._ctx.new_id("call_")
+            call_id = _text(delta.get("id")) or self._ctx.new_id("call_")
             if extra:
                 yield from self._pack({"call": call_id, "extra_content": extra})
             call = self._calls[index] = self._new_call(call_id, function, delta.get("type"))
             yield from self._begin(call)
         elif extra:
             self._late[call.call_id] = extra
-        if text := function.get("arguments") or function.get("input"):
+        if text := _text(function.get("arguments")) or _text(function.get("input")):
             yield from call.argue(text)
 
     def _new_call(self, call_id: str, function: JSON, kind: object) -> CallItem:
-        name, place = function.get("name") or "", len(self._items)
+        name, place = _text(function.get("name")), len(self._items)
         if kind == "custom" or name in self._customs:
             return CustomCallItem(place, self._ctx.new_id("ctc_"), call_id, name)
         return CallItem(place, self._ctx.new_id("fc_"), call_id, name)
@@ -195,3 +195,15 @@ class Output:
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: object) -> JSON:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[JSON]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
