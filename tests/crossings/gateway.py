@@ -9,7 +9,8 @@ from typing import Any, Final
 import orjson
 
 from llmgateway import Gateway
-from llmgateway.types.http import Headers, HTTPRequest
+from llmgateway.errors import StreamAborted
+from llmgateway.types.http import ByteStream, Headers, HTTPRequest
 from tests.codecs.generate_content import schemas as gemini_schemas
 from tests.codecs.messages import schemas as messages_schemas
 from tests.crossings.closed import check_chat_request
@@ -48,6 +49,8 @@ class Answer:
     raw: bytes
     headers: dict[str, str]
     sent: tuple[bytes, ...]
+    is_cut: bool
+    """Whether the stream ended badly, so that its connection is cut."""
 
     @property
     def body(self) -> Any:
@@ -82,20 +85,33 @@ async def send(
     *steps: Scripted,
     stream: bool = False,
     head: Mapping[str, str] = _NO_HEAD,
+    stored_key: bool = True,
 ) -> Answer:
     """Send a request; the steps are what the provider answers."""
     transport = ScriptedTransport(*steps)
-    gateway = Gateway(_KEYS, transport=lambda: transport, world=world(transport))
+    settings = _KEYS if stored_key else {"access": "local"}
+    gateway = Gateway(settings, transport=lambda: transport, world=world(transport))
     path, query = DOORS[door].path(request.get("model", MODELS[provider]), stream)
     fields = {"content_type": "application/json", "x_portkey_provider": provider, **head}
     body = orjson.dumps(streaming(door, request) if stream else request)
     asked = HTTPRequest("POST", path, query, Headers.of(host="localhost", **fields), body)
     response = await gateway.handle(asked)
-    raw = response.body
-    if not isinstance(raw, bytes):
-        raw = b"".join([piece async for piece in raw])
+    raw, is_cut = await _read(response.body)
     headers = {name.decode(): value.decode() for name, value in response.headers}
-    return Answer(response.status, raw, headers, tuple(transport.bodies))
+    return Answer(response.status, raw, headers, tuple(transport.bodies), is_cut)
+
+
+async def _read(body: bytes | ByteStream) -> tuple[bytes, bool]:
+    """Return a body, and whether the connection is to be cut after it."""
+    if isinstance(body, bytes):
+        return body, False
+    pieces: list[bytes] = []
+    try:
+        async for piece in body:
+            pieces.append(piece)
+    except StreamAborted:
+        return b"".join(pieces), True
+    return b"".join(pieces), False
 
 
 def whole(raw: bytes) -> Scripted:

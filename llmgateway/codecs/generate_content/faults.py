@@ -50,6 +50,7 @@ _NAME_BY_STATUS: Final = {
     413: "INVALID_ARGUMENT",
     415: "INVALID_ARGUMENT",
     502: "UNAVAILABLE",
+    529: "UNAVAILABLE",
 }
 _DOMAIN: Final = "llmgateway"
 
