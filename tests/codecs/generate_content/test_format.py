@@ -181,7 +181,7 @@ def test_an_answer_is_no_error() -> None:
         (InvalidAPIKey("m"), 401, "UNAUTHENTICATED"),
         (UpstreamTimeout("m"), 504, "DEADLINE_EXCEEDED"),
         (UpstreamError("m", status=422, provider="acme"), 422, "INVALID_ARGUMENT"),
-        (UpstreamError("m", status=529, provider="acme"), 529, "INTERNAL"),
+        (UpstreamError("m", status=529, provider="acme"), 529, "UNAVAILABLE"),
         (UpstreamError("m", status=429, provider="acme"), 429, "RESOURCE_EXHAUSTED"),
         (UpstreamError("m", status=404, provider="acme", code="x"), 404, "NOT_FOUND"),
     ],
