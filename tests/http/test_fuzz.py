@@ -242,6 +242,24 @@ def test_no_confusion_within_messages_is_an_error_of_ours(member: str, config: s
     assert {200, 400} >= set(bench.statuses)
 
 
+@pytest.mark.parametrize("digits", [1, 19, 20, 5000])
+def test_a_number_of_many_digits_in_a_schema_is_no_error_of_ours(digits: int) -> None:
+    """Gemini's schemas write their numbers as texts."""
+    bench = Bench()
+    schema = {"type": "ARRAY", "minItems": "9" * digits, "items": {"type": "STRING"}}
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": "x"}]}],
+        "tools": [{"functionDeclarations": [{"name": "f", "parameters": schema}]}],
+    }
+
+    async def run() -> None:
+        await bench.ask(DOORS[-1], orjson.dumps(body))
+        await bench.settle()
+
+    asyncio.run(run())
+    assert {200, 400} >= set(bench.statuses)
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "utf-16", "latin-1", "utf-7", "x", "", "\u00ff", '"'])
 @pytest.mark.parametrize("coding", ["utf-8", "utf-16", "utf-32", "latin-1", "cp1252", "utf-7"])
 def test_no_charset_is_an_error_of_ours(charset: str, coding: str) -> None:

@@ -5,6 +5,7 @@ Source: https://ai.google.dev/api/caching#Schema
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from llmgateway.codecs.generate_content.shape import objects, pick, snake
@@ -19,6 +20,8 @@ _KEYS: Final = (
 _CAMEL: Final = {snake(key): key for key in _KEYS}
 _WHOLE: Final = frozenset(_KEYS) - {"anyOf", "propertyOrdering"}
 """Counts, which proto JSON may write as texts."""
+_COUNT: Final = re.compile(r"[0-9]{1,18}")
+"""A longer one is left as it came: Python refuses to read 4,300 digits, and nobody means them."""
 
 
 def to_json_schema(schema: Any, depth: int = 0) -> JSON:
@@ -39,7 +42,7 @@ def to_json_schema(schema: Any, depth: int = 0) -> JSON:
             found["anyOf"] = [to_json_schema(item, depth + 1) for item in objects(value)]
         elif key == "example":
             found["examples"] = [value]
-        elif key in _WHOLE and isinstance(value, str) and value.isdecimal():
+        elif key in _WHOLE and isinstance(value, str) and _COUNT.fullmatch(value):
             found[key] = int(value)
         elif key not in ("nullable", "propertyOrdering"):
             found[key] = value
