@@ -247,7 +247,7 @@ class AddressRefused(TransportError):
 
 
 class UpstreamUnreachable(TransportError):
-    """No connection could be made: name, route, refusal, connect time limit or TLS."""
+    """No connection could be made: name, route, refusal or TLS."""
 
 
 class ConnectionLost(TransportError):

@@ -87,6 +87,8 @@ class _Parts:
     """The caller's own."""
     held: ProviderSettings
     """The operator's: the settings' provider, and over it what the operator's own config says."""
+    keyring: ProviderSettings
+    """Whichever of the two brings the stored key: it is bound to the origin that this one names."""
 
 
 def _divide(
@@ -100,7 +102,8 @@ def _divide(
     stored = settings.providers.get(row.name, _NO_SETTINGS)
     key, options = leaf.api_key, _plain(leaf.options)
     if not trusted:
-        return _Parts(key.get_secret_value() if key else None, {**options, **asked}, stored)
+        own = key.get_secret_value() if key else None
+        return _Parts(own, {**options, **asked}, stored, stored)
     held = ProviderSettings.model_validate(
         {
             **stored.options,
@@ -109,7 +112,9 @@ def _divide(
             "base_url": leaf.policy.custom_host or stored.base_url,
         }
     )
-    return _Parts(None, asked, held)
+    secrets = {option.name for option in row.options if option.secret}
+    brings_key = key is not None or not secrets.isdisjoint(options)
+    return _Parts(None, asked, held, held if brings_key else stored)
 
 
 def _resolve_root(
@@ -179,7 +184,7 @@ def _target(
         options=options,
         api_key=parts.key,
         has_own_secret=any(key in secrets for key in given),
-        stored=_stored(row, held, {**defaults, **held.options}, secrets),
+        stored=_stored(row, parts.keyring, {**defaults, **parts.keyring.options}, secrets),
     )
 
 

@@ -94,7 +94,7 @@ async def translated(
         else whole(answers.whole(provider, feature))
     )
     asked = named(door, provider, request)
-    answer = await send(door, provider, asked, step, stream=stream, **head)
+    answer = await send(door, provider, asked, step, stream=stream, head=head)
     assert 200 == answer.status, answer.raw
     body = DOORS[door].gathered(answer.raw) if stream else answer.body
     for choice in body["choices"] if door == "chat" else ():

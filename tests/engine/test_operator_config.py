@@ -92,3 +92,16 @@ async def test_the_operators_own_custom_host_is_its_origin() -> None:
 
     assert (200, b"Bearer sk-operator") == (status, key_sent(transport))
     assert transport.requests[0].url.startswith("https://llm.example.com/v1/")
+
+
+async def test_a_key_of_the_settings_does_not_follow_the_configs_host() -> None:
+    settings = {
+        "client_keys": {"me": CLIENT},
+        "providers": {"openai": {"api_key": "sk-settings"}},
+        "config": {"provider": "openai", "custom_host": "https://llm.example.com/v1"},
+    }
+
+    status, body, transport = await ask(settings, authorization=f"Bearer {CLIENT}")
+
+    assert (400, []) == (status, transport.requests)
+    assert b"its own origin" in body
