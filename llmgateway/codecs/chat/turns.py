@@ -62,6 +62,8 @@ class Turns:
         }
         blocks = blocks_of(message)
         self._write_reasoning(turn, message, blocks, losses)
+        if any(b.get("type") == "opaque" and b.get("wire") != WIRE for b in blocks):
+            losses.drop("messages.content_blocks")
         content = _assistant_content(message, blocks)
         calls = message.get("tool_calls")
         if isinstance(calls, list) and calls:
@@ -161,6 +163,9 @@ def _file_part(file: JSON, losses: Losses) -> JSON | None:
         return None
     if data.startswith("data:"):
         kind = data[5:].partition(";")[0].partition(",")[0] or kind
+    if kind.startswith(("video/", "audio/")):
+        losses.drop("messages.content.file")
+        return None
     if kind.startswith("text/"):
         return {"type": "text", "text": _text_of_file(data)}
     if not data.startswith("data:"):

@@ -21,6 +21,8 @@ _KINDS: Final = {
     **{theirs: ours for ours, theirs in NEUTRAL.items()},
     "googleSearchRetrieval": "web_search",
 }
+_LOST: Final = ("response", "responseJsonSchema", "behavior")
+"""Members of a declaration that the hub has no place for."""
 _CHOICES: Final = {"AUTO": "auto", "VALIDATED": "auto", "NONE": "none", "ANY": "required"}
 
 
@@ -31,7 +33,7 @@ def decode_tools(tools: object, notes: Notes) -> tuple[list[JSON], list[str]]:
     for tool in objects(tools):
         for name, value in tool.items():
             if name in ("functionDeclarations", "function_declarations"):
-                declared = [_function(declaration) for declaration in objects(value)]
+                declared = [_function(declaration, notes) for declaration in objects(value)]
                 found += declared
                 names += [string(entry["function"].get("name")) for entry in declared]
             elif value is not None:
@@ -49,7 +51,7 @@ def _other(name: str, value: Any, notes: Notes) -> JSON:
     return {"type": kind, "options": {}}
 
 
-def _function(declaration: JSON) -> JSON:
+def _function(declaration: JSON, notes: Notes) -> JSON:
     function: JSON = {"name": string(declaration.get("name"))}
     if isinstance(declaration.get("description"), str):
         function["description"] = declaration["description"]
@@ -58,11 +60,16 @@ def _function(declaration: JSON) -> JSON:
         schema = to_json_schema(own)
     if isinstance(schema, dict):
         function["parameters"] = schema
+    for member in _LOST:
+        if pick(declaration, member) is not None:
+            notes.drop(f"tools.{member}")
     return {"type": "function", "function": function}
 
 
 def decode_choice(config: JSON, functions: list[str], notes: Notes) -> JSON:
     """Return the member `tool_choice`, if the caller steers."""
+    if pick(config, "retrievalConfig") is not None:
+        notes.drop("toolConfig.retrievalConfig")
     calling = an_object(pick(config, "functionCallingConfig"))
     mode = string(calling.get("mode")).upper()
     choice = _CHOICES.get(mode)

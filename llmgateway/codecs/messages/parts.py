@@ -69,6 +69,9 @@ def _write_part(part: object, losses: Losses) -> Block | None:
         raise InvalidRequest("Each part of `content` must be an object.", param="messages")
     kind = kind_of(part)
     write = _WRITERS.get(kind)
+    if kind == "file" and _is_film(part):
+        losses.drop("messages.file")
+        return None
     if write is not None:
         block = write(part)
         return None if block is None else mark(block, part)
@@ -97,6 +100,14 @@ def _image(part: JSON) -> Block:
     if parsed is None:
         return {"type": "image", "source": {"type": "url", "url": url}}
     return _inline(parsed)
+
+
+def _is_film(part: JSON) -> bool:
+    """Whether a file is a film or a sound, which the API has no block for."""
+    within = part.get("file")
+    file: JSON = within if isinstance(within, dict) else part
+    kinds = (text_of(file.get("mime_type")), text_of(file.get("file_data"))[5:12])
+    return any(kind.lower().startswith(("video/", "audio/")) for kind in kinds)
 
 
 def _file(part: JSON) -> Block:
