@@ -140,7 +140,22 @@ def merge_blocks(blocks: dict[int, Block], deltas: object) -> None:
         for key, value in delta.items():
             if key == "index":
                 continue
-            if key in APPENDED and not isinstance(value, str):
-                continue
-            appends = key in APPENDED and isinstance(block.get(key), str)
-            block[key] = block[key] + value if appends else value
+            if key not in APPENDED:
+                block[key] = value
+            elif isinstance(value, str):
+                append(block, key, value)
+
+
+def append(holder: Any, key: Any, piece: str) -> None:
+    """Append a piece to a text in a dict or list; what is there and no text is replaced.
+
+    The text is taken from its place meanwhile: Python extends a text that nothing else refers to
+    where it lies, so that many small pieces cost no more than a few large ones.
+    """
+    text = holder.get(key) if isinstance(holder, dict) else holder[key]
+    if not isinstance(text, str):
+        holder[key] = piece
+        return
+    holder[key] = None
+    text += piece
+    holder[key] = text

@@ -15,7 +15,7 @@ from llmgateway.codecs.chat.pieces import (
 )
 from llmgateway.codecs.chat.turns import WIRE
 from llmgateway.codecs.choices import usage_object
-from llmgateway.codecs.hub import Block, counters, text_of_blocks
+from llmgateway.codecs.hub import Block, append, counters, text_of_blocks
 from llmgateway.codecs.usage import read_usage
 from llmgateway.types import JSON
 
@@ -74,7 +74,7 @@ def _blocks(message: JSON) -> list[Block]:
         if kind == "opaque":
             blocks.append({"type": kind, "wire": WIRE, "value": value})
         elif blocks and blocks[-1]["type"] == kind:
-            blocks[-1][kind] += value
+            append(blocks[-1], kind, value)
         else:
             blocks.append({"type": kind, kind: value})
     if details := signed_details(message.get("reasoning_details")):

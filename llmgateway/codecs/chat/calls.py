@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmgateway.codecs.base import Context
@@ -22,7 +22,8 @@ class _Call:
     name: str = ""
     is_open: bool = False
     """Whether its start has been handed on; that waits for the name."""
-    waiting: str = ""
+    waiting: list[str] = field(default_factory=list)
+    """Arguments that came before the name."""
     has_text: bool = False
     is_whole: bool = False
 
@@ -35,6 +36,8 @@ class Calls:
         self._calls: list[_Call] = []
         self._by_place: dict[int, _Call] = {}
         """By the provider's own index."""
+        self._by_id: dict[str, _Call] = {}
+        """By the provider's own id; of several the last."""
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -48,7 +51,7 @@ class Calls:
         owed = []
         for call in self._calls:
             if not call.is_open:
-                owed.append(self._open(call, {}, call.waiting))
+                owed.append(self._open(call, {}, "".join(call.waiting)))
             if call.kind == "function" and not call.has_text:
                 call.has_text = True
                 owed.append(_delta(call, "{}"))
@@ -66,9 +69,9 @@ class Calls:
             return None
         if not call.is_open:
             if not call.name:
-                call.waiting += text
+                call.waiting.append(text)
                 return None
-            return self._open(call, piece, call.waiting + text)
+            return self._open(call, piece, "".join([*call.waiting, text]))
         if not text:
             return None
         call.has_text = True
@@ -80,20 +83,24 @@ class Calls:
         Providers leave out the index, or give 0 to every call; and ids are absent, empty or
         repeated in later pieces.
         """
-        place, given = piece.get("index"), piece.get("id") or None
+        place = piece.get("index")
+        given = str(piece["id"]) if piece.get("id") else None
         known = self._by_place.get(place) if isinstance(place, int) else self._unplaced(given)
         if known is not None and not _is_another(known, given, within):
             return known
-        made = str(given or self._ctx.new_id("call_"))
-        call = _Call(len(self._calls), made, kind, None if given is None else made)
+        made = given or self._ctx.new_id("call_")
+        call = _Call(len(self._calls), made, kind, given)
         self._calls.append(call)
+        if given is not None:
+            self._by_id[given] = call
         if isinstance(place, int):
             self._by_place[place] = call
         return call
 
-    def _unplaced(self, given: object) -> _Call | None:
-        same = (call for call in reversed(self._calls) if given is None or call.given_id == given)
-        return next(same, None)
+    def _unplaced(self, given: str | None) -> _Call | None:
+        if given is not None:
+            return self._by_id.get(given)
+        return self._calls[-1] if self._calls else None
 
     def _open(self, call: _Call, piece: JSON, text: str) -> JSON:
         call.is_open, call.has_text = True, bool(text)

@@ -8,7 +8,9 @@ since clients gather the lists of deltas by it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, Final
 
 from llmgateway.codecs.hub import APPENDED, Block, merge_blocks, texts_of
@@ -127,16 +129,15 @@ def _woven(content: str, kept: list[JSON]) -> Iterator[Block]:
 
 def _mark(blocks: list[Block], content: object) -> None:
     """Give the blocks the cache marks of the parts of `content` that they were woven from."""
+    texts = [block for block in blocks if block["type"] == "text"]
+    ends = list(accumulate(map(text_length, texts)))
     end = 0
     for part in content if isinstance(content, list) else ():
         end += sum(map(len, texts_of([part])))
         if isinstance(part, dict) and isinstance(part.get("cache_control"), dict):
-            done = 0
-            for block in blocks:
-                done += text_length(block) if block["type"] == "text" else 0
-                if done >= end and block["type"] == "text":
-                    block["cache_control"] = part["cache_control"]
-                    break
+            place = bisect_left(ends, end)
+            if place < len(texts):
+                texts[place]["cache_control"] = part["cache_control"]
 
 
 def _number(value: object, default: int) -> int:

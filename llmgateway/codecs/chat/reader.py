@@ -19,7 +19,7 @@ from llmgateway.codecs.chat.pieces import (
 )
 from llmgateway.codecs.chat.turns import WIRE
 from llmgateway.codecs.choices import parse_object, usage_object
-from llmgateway.codecs.hub import counters
+from llmgateway.codecs.hub import append, counters
 from llmgateway.codecs.sse import DONE
 from llmgateway.codecs.usage import read_usage
 from llmgateway.types import JSON
@@ -158,7 +158,7 @@ class _Choice:
             entries.append(self._entry(kind, value))
             if kind != "opaque":
                 member = "content" if kind == "text" else "reasoning_content"
-                delta[member] = delta.get(member, "") + value
+                append(delta, member, value)
         if entries:
             self._has_text = True
             delta["content_blocks"] = entries
@@ -180,11 +180,10 @@ class _Choice:
                 number = index if isinstance(index, int) else place
                 known = self._details.setdefault(number, {})
                 for key, value in detail.items():
-                    before = known.get(key)
-                    if key not in _APPENDED or not isinstance(before, str):
+                    if key not in _APPENDED:
                         known[key] = value
                     elif isinstance(value, str):
-                        known[key] = before + value
+                        append(known, key, value)
 
 
 _APPENDED: Final = frozenset({"text", "summary", "data", "signature"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from llmgateway.codecs import hub
@@ -135,10 +136,10 @@ def note_places(calls: Iterable[tuple[JSON, int]], blocks: list[hub.Block]) -> N
 
     Thoughts without a signature do not count: they need not come back, and often do not.
     """
+    kept_before = list(accumulate(map(is_kept, blocks), initial=0))
     for call, place in calls:
         if place < len(blocks):
-            before = sum(map(is_kept, blocks[:place]))
-            call.setdefault("extra_content", {})["blocks_before"] = before
+            call.setdefault("extra_content", {})["blocks_before"] = kept_before[place]
 
 
 def is_kept(block: hub.Block) -> bool:

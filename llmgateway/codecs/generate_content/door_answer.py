@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from llmgateway.codecs import hub
@@ -82,11 +83,11 @@ def _parts(message: JSON) -> list[JSON]:
         thought = string(message.get("reasoning_content"))
         blocks = [{"type": "thinking", "thinking": thought}, *blocks] if thought else blocks
     parts: list[JSON] = []
-    calls = objects(message.get("tool_calls"))
+    calls = deque(objects(message.get("tool_calls")))
     kept = 0
     for block in blocks:
         while calls and (before := _place(calls[0])) is not None and before <= kept:
-            parts.append(call_part(calls.pop(0)))
+            parts.append(call_part(calls.popleft()))
         kept += is_kept(block)
         if (part := encode_block(block)) is not None:
             parts.append(part)

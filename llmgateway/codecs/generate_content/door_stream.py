@@ -66,9 +66,12 @@ class _Candidate:
     def __init__(self, index: int) -> None:
         self._index = index
         self._blocks: dict[int, hub.Block] = {}
+        self._has_opaque = False
         self._open: int | None = None
         """The block that was begun and whose signature may still come."""
         self._calls: dict[int, JSON] = {}
+        self._unsent: list[JSON] = []
+        """Those of the calls that may not be whole yet."""
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._annotations: list[JSON] = []
@@ -87,7 +90,7 @@ class _Candidate:
             parts += self._block(entry)
         for call in objects(delta.get("tool_calls")):
             parts += self._call(call)
-        if self._open is None and not any(b.get("type") == "opaque" for b in self._blocks.values()):
+        if self._open is None and not self._has_opaque:
             parts += picture_parts(delta.get("images"))
         return parts
 
@@ -130,6 +133,7 @@ class _Candidate:
         before = self._blocks.get(index, {})
         hub.merge_blocks(self._blocks, [{**entry, "index": index}])
         block = self._blocks.get(index, before)
+        self._has_opaque = self._has_opaque or block.get("type") == "opaque"
         member = _MEMBERS.get(string(block.get("type")))
         if member is None or (before and "signature" in before):
             return parts
@@ -159,13 +163,15 @@ class _Candidate:
             if not delta.get("function"):
                 return []
             self._calls[index] = {**delta, "function": {**an_object(delta.get("function"))}}
+            self._unsent.append(self._calls[index])
             return self._end_block()
         call = self._calls[index]
         for name, value in an_object(delta.get("function")).items():
             appends = name == "arguments" and isinstance(value, str)
-            call["function"][name] = (
-                string(call["function"].get(name)) + value if appends else value
-            )
+            if appends:
+                hub.append(call["function"], name, value)
+            else:
+                call["function"][name] = value
         if delta.get("id"):
             call["id"] = delta["id"]
         extra = {**an_object(call.get("extra_content")), **an_object(delta.get("extra_content"))}
@@ -175,6 +181,6 @@ class _Candidate:
 
     def _end_calls(self) -> list[JSON]:
         """Return the calls that are whole. What comes for them later is of no use here."""
-        parts = [call_part(call) for call in self._calls.values() if not call.get("_sent")]
-        self._calls = {index: {**call, "_sent": True} for index, call in self._calls.items()}
+        parts = [call_part(call) for call in self._unsent]
+        self._unsent.clear()
         return parts

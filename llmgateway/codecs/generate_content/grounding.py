@@ -6,8 +6,10 @@ Source: https://ai.google.dev/api/generate-content#Segment
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any
+from itertools import accumulate
+from typing import Any, Final
 
 from llmgateway.codecs.generate_content.shape import (
     an_object,
@@ -17,6 +19,11 @@ from llmgateway.codecs.generate_content.shape import (
     string,
 )
 from llmgateway.types import JSON
+
+MAX_SEARCHED: Final = 64 * 1024 * 1024
+"""How many characters of an answer may be searched for passages that are not where they should."""
+MAX_QUOTED: Final = 4
+"""How often over an answer's text is repeated in passages, before they come without their words."""
 
 
 def decode_annotations(candidate: JSON, text: str) -> list[JSON]:
@@ -32,21 +39,26 @@ class _Places:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._bytes = text.encode("utf-8", "surrogatepass")
+        self._ends = None if text.isascii() else list(accumulate(map(_length, text)))
+        """Where each character ends, in bytes."""
+        self._searches = MAX_SEARCHED // max(len(text), 1)
 
     def span(self, source: JSON) -> tuple[int, int]:
         """Return where a passage starts and ends; its own words show it where places do not."""
         start = self._char(number(pick(source, "startIndex")) or 0)
         end = self._char(number(pick(source, "endIndex")) or 0)
         words = string(source.get("text"))
-        if words and self._text[start:end] != words:
-            at = self._text.find(words)
+        if words and not (end - start == len(words) and self._text.startswith(words, start)):
+            self._searches -= 1
+            at = self._text.find(words) if self._searches >= 0 else -1
             if at >= 0:
                 return at, at + len(words)
         return start, max(start, end)
 
     def _char(self, place: int) -> int:
-        return len(self._bytes[: max(place, 0)].decode("utf-8", "ignore"))
+        if self._ends is None:
+            return min(max(place, 0), len(self._text))
+        return bisect_right(self._ends, place)
 
 
 def _grounded(grounding: JSON, places: _Places) -> Iterator[JSON]:
@@ -90,7 +102,8 @@ def _citation(source: JSON, span: tuple[int, int]) -> JSON:
 def encode_grounding(annotations: object, text: str) -> JSON:
     """Return the `groundingMetadata` of the hub's annotations; empty if there are none."""
     chunks: dict[str, JSON] = {}
-    supports: dict[tuple[int, int], list[int]] = {}
+    numbers: dict[str, int] = {}
+    supports: dict[tuple[int, int], dict[int, None]] = {}
     for annotation in objects(annotations):
         source = an_object(annotation.get("url_citation"))
         url = string(source.get("url"))
@@ -98,26 +111,40 @@ def encode_grounding(annotations: object, text: str) -> JSON:
             continue
         chunks.setdefault(url, {"web": {"uri": url, "title": string(source.get("title"))}})
         span = (number(source.get("start_index")) or 0, number(source.get("end_index")) or 0)
-        indices = supports.setdefault(span, [])
-        index = list(chunks).index(url)
-        if index not in indices:
-            indices.append(index)
+        index = numbers.setdefault(url, len(numbers))
+        supports.setdefault(span, {})[index] = None
     if not chunks:
         return {}
+    segments = _Segments(text)
     return {
         "groundingChunks": list(chunks.values()),
         "groundingSupports": [
-            {"segment": _segment(text, span), "groundingChunkIndices": indices}
+            {"segment": segments.at(span), "groundingChunkIndices": list(indices)}
             for span, indices in supports.items()
             if span[1] > span[0]
         ],
     }
 
 
-def _segment(text: str, span: tuple[int, int]) -> JSON:
-    start, end = (max(place, 0) for place in span)
-    places: dict[str, Any] = {"endIndex": _length(text[:end]), "text": text[start:end]}
-    return {"startIndex": _length(text[:start]), **places} if start else places
+class _Segments:
+    """Says where passages of one text are, in bytes, and their words while there is room."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = None if text.isascii() else [0, *accumulate(map(_length, text))]
+        self._room = MAX_QUOTED * len(text)
+
+    def at(self, span: tuple[int, int]) -> JSON:
+        """Return the segment from one character to another."""
+        start, end = (min(max(place, 0), len(self._text)) for place in span)
+        places: dict[str, Any] = {"endIndex": self._bytes(end)}
+        self._room -= end - start
+        if self._room >= 0:
+            places["text"] = self._text[start:end]
+        return {"startIndex": self._bytes(start), **places} if start else places
+
+    def _bytes(self, place: int) -> int:
+        return place if self._starts is None else self._starts[place]
 
 
 def _length(text: str) -> int:

@@ -10,10 +10,11 @@ import re
 from typing import Any, Final
 
 from llmgateway.codecs.generate_content.shape import objects, pick, string
+from llmgateway.codecs.hub import append
 from llmgateway.types import JSON
 
 MAX_GAP: Final = 1_000
-"""How far an index may be beyond the end of a list; a greater one is not believed."""
+"""How far a call's indices may be beyond the ends of lists, all added up."""
 MAX_STEPS: Final = 64
 
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
@@ -28,6 +29,7 @@ class PartialCall:
         self._call = call
         self._args: JSON = {}
         self._open: str | None = None
+        self._spare = MAX_GAP
         self.add(call)
 
     def add(self, call: JSON) -> None:
@@ -52,12 +54,27 @@ class PartialCall:
             inner = _at(place, step)
             if not isinstance(inner, list if isinstance(following, int) else dict):
                 inner = [] if isinstance(following, int) else {}
-                if not _put(place, step, inner):
+                if not self._put(place, step, inner):
                     return
             place = inner
         before = _at(place, steps[-1]) if appends else None
-        joined = before + value if isinstance(before, str) and isinstance(value, str) else value
-        _put(place, steps[-1], joined)
+        if isinstance(before, str) and isinstance(value, str):
+            del before  # nothing else may refer to a text that is to grow where it lies
+            append(place, steps[-1], value)
+        else:
+            self._put(place, steps[-1], value)
+
+    def _put(self, place: Any, step: str | int, value: Any) -> bool:
+        if isinstance(step, str):
+            place[step] = value
+            return True
+        gap = max(step - len(place), 0)
+        if gap > self._spare:
+            return False
+        self._spare -= gap
+        place.extend([None] * (step + 1 - len(place)))
+        place[step] = value
+        return True
 
 
 def is_open(call: JSON) -> bool:
@@ -87,14 +104,3 @@ def _at(place: Any, step: str | int) -> Any:
     if isinstance(step, str):
         return place.get(step)
     return place[step] if step < len(place) else None
-
-
-def _put(place: Any, step: str | int, value: Any) -> bool:
-    if isinstance(step, str):
-        place[step] = value
-        return True
-    if step > len(place) + MAX_GAP:
-        return False
-    place.extend([None] * (step + 1 - len(place)))
-    place[step] = value
-    return True

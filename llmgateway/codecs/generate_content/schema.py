@@ -16,6 +16,7 @@ from llmgateway.types import JSON
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 2_000
 MAX_TRAIL: Final = 100
+MAX_REPEATED: Final = 4_000_000
 """A schema may refer to itself, or fan out without end; below these bounds stands a bare object."""
 
 _KEPT: Final = (
@@ -45,6 +46,9 @@ class _Normaliser:
     def __init__(self, root: JSON) -> None:
         self._root = root
         self._nodes = 0
+        self._targets: dict[str, tuple[JSON, int]] = {}
+        """By pointer: what is there, and how large that is without its inner schemas."""
+        self._repeated = 0
 
     def normal(self, value: object, trail: tuple[str, ...], depth: int = 0) -> JSON:
         """Return one schema in the subset."""
@@ -72,12 +76,29 @@ class _Normaliser:
             if pointer in trail or len(trail) > MAX_TRAIL:
                 return None, trail
             trail = (*trail, pointer)
+            target = self._target(pointer)
+            if target is None:
+                return None, trail
             beside = {key: item for key, item in schema.items() if key != "$ref"}
-            schema = {**self._at(pointer), **beside}
-        for part in objects(schema.get("allOf")) if depth <= MAX_DEPTH else []:
-            merged, trail = self._resolved(part, trail, depth + 1)
-            schema = _merged(schema, merged or {})
+            schema = {**target, **beside}
+        parts = objects(schema.get("allOf")) if depth <= MAX_DEPTH else []
+        if parts:
+            merged = _Merged(schema)
+            for part in parts:
+                found, trail = self._resolved(part, trail, depth + 1)
+                merged.add(found or {})
+            schema = merged.whole()
         return schema, trail
+
+    def _target(self, pointer: str) -> JSON | None:
+        """Return what a reference points to; None once references have repeated too much."""
+        if pointer not in self._targets:
+            target = self._at(pointer)
+            size = len(target) + sum(_size(key, item) for key, item in target.items())
+            self._targets[pointer] = target, size
+        target, size = self._targets[pointer]
+        self._repeated += size
+        return target if self._repeated <= MAX_REPEATED else None
 
     def _at(self, pointer: str) -> JSON:
         """Return what a local reference points to. Source: RFC 6901, section 6."""
@@ -140,18 +161,38 @@ class _Normaliser:
         return {"anyOf": members} if members else {"type": "STRING"}
 
 
-def _merged(schema: JSON, part: JSON) -> JSON:
-    """Return both as one: properties and demands add up, else what stands first counts."""
-    merged = {**part, **{key: item for key, item in schema.items() if key != "allOf"}}
-    if "properties" in part:
-        merged["properties"] = {
-            **an_object(part["properties"]),
-            **an_object(schema.get("properties")),
-        }
-    if "required" in part:
-        names = [*strings(schema.get("required")), *strings(part["required"])]
-        merged["required"] = list(dict.fromkeys(names))
-    return merged
+class _Merged:
+    """Several schemas as one: properties and demands add up, else what stands first counts."""
+
+    def __init__(self, schema: JSON) -> None:
+        self._members = {key: item for key, item in schema.items() if key != "allOf"}
+        self._properties = dict(an_object(schema.get("properties")))
+        self._required = dict.fromkeys(strings(schema.get("required")))
+
+    def add(self, part: JSON) -> None:
+        """Take the next of the schemas."""
+        for key, item in part.items():
+            self._members.setdefault(key, item)
+        for name, item in an_object(part.get("properties")).items():
+            self._properties.setdefault(name, item)
+        self._required |= dict.fromkeys(strings(part.get("required")))
+
+    def whole(self) -> JSON:
+        """Return the one schema."""
+        members = self._members
+        if "properties" in members:
+            members["properties"] = self._properties
+        if "required" in members:
+            members["required"] = list(self._required)
+        return members
+
+
+def _size(key: str, value: object) -> int:
+    """Return about how much a member of a schema adds where it is repeated."""
+    return len(an_object(value)) if key in _SCHEMAS else len(written(value))
+
+
+_SCHEMAS: Final = frozenset({"properties", "items", "$defs", "definitions"})
 
 
 def _is_null(schema: object) -> bool:

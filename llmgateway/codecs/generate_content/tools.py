@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.generate_content.schema import to_subset
-from llmgateway.codecs.generate_content.shape import Notes, an_object, objects, string
+from llmgateway.codecs.generate_content.shape import Notes, an_object, objects, string, written
 from llmgateway.codecs.generate_content.turns import is_third
 from llmgateway.types import JSON
 from llmgateway.types.capabilities import Schema
@@ -52,7 +52,7 @@ def encode_tools(body: JSON, ctx: Context, notes: Notes) -> JSON:
 def _sorted(body: JSON, ctx: Context, notes: Notes) -> tuple[list[JSON], list[JSON]]:
     """Return the declarations of functions, and the tools of other kinds."""
     functions: list[JSON] = []
-    others: list[JSON] = []
+    others: dict[str, JSON] = {}
     for tool in _tools(body):
         function = an_object(tool.get("function"))
         name = string(function.get("name"))
@@ -64,9 +64,9 @@ def _sorted(body: JSON, ctx: Context, notes: Notes) -> tuple[list[JSON], list[JS
             notes.adjust(f"tools.{string(tool.get('type'))[:64]}")
         if other is None:
             notes.drop(f"tools.{string(tool.get('type'))[:64]}")
-        elif other not in others:
-            others.append(other)
-    return functions, others
+        else:
+            others.setdefault(written(other), other)
+    return functions, list(others.values())
 
 
 def _tools(body: JSON) -> list[JSON]:

@@ -134,12 +134,17 @@ class _Writer:
             encoded[0]["thoughtSignature"] = UNSIGNED
             self._notes.adjust("thought_signature")
         placed: list[JSON] = []
-        for call, part in zip(calls, encoded, strict=True):
+        done, kept = 0, 0
+        for call, encoded_call in zip(calls, encoded, strict=True):
             before = number(an_object(call.get("extra_content")).get("blocks_before"))
-            while parts and (before is None or _kept(placed) < before or not _kept(parts[:1])):
-                placed.append(parts.pop(0))
-            placed.append(part)
-        return [*placed, *parts]
+            while done < len(parts):
+                is_kept = _is_kept(parts[done])
+                if before is not None and kept >= before and is_kept:
+                    break
+                placed.append(parts[done])
+                done, kept = done + 1, kept + is_kept
+            placed.append(encoded_call)
+        return [*placed, *parts[done:]]
 
     def _call(self, call: JSON) -> JSON:
         function = an_object(call.get("function"))
@@ -207,9 +212,9 @@ def signature_of(call: JSON) -> str:
 _SIGNATURE: Final = "thought_signature"
 
 
-def _kept(parts: list[JSON]) -> int:
-    """Count the parts that are blocks which must come back; see `answer.note_places`."""
-    return sum("functionCall" not in part and not _is_mere_thought(part) for part in parts)
+def _is_kept(part: JSON) -> bool:
+    """Whether a part is a block which must come back; see `answer.note_places`."""
+    return "functionCall" not in part and not _is_mere_thought(part)
 
 
 def _is_mere_thought(part: JSON) -> bool:

@@ -7,7 +7,9 @@ Their order is kept exactly: where a call of a tool does not stand at the end of
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -117,15 +119,35 @@ def write_turn(message: JSON, losses: Losses) -> list[Block]:
         for block in _blocks_of(message)
         if not (block.get("type") == "tool_use" and text_of(block.get("id")) in known)
     ]
-    later: list[Block | None] = []
-    for call in calls:
-        place = _kept(call).get(PLACE)
-        block = write_call(call, losses)
-        if isinstance(place, int) and place < len(written):
-            written.insert(max(place, 0), block)
+    placed: list[tuple[object, list[Block | None]]] = [
+        (_kept(call).get(PLACE), [write_call(call, losses)]) for call in calls
+    ]
+    return [block for block in interleaved(written, placed) if block is not None]
+
+
+T = TypeVar("T")
+
+
+def interleaved(blocks: list[T], calls: Iterable[tuple[object, list[T]]]) -> list[T]:
+    """Return blocks with those of calls among them; a call without a place stands at the end.
+
+    A place counts all that stands before it.
+    """
+    placed: list[tuple[int, list[T]]] = []
+    later: list[T] = []
+    for place, call in calls:
+        if isinstance(place, int):
+            placed.append((place, call))
         else:
-            later.append(block)
-    return [block for block in (*written, *later) if block is not None]
+            later += call
+    found: list[T] = []
+    done = 0
+    for place, call in sorted(placed, key=itemgetter(0)):
+        upto = done + max(place - len(found), 0)
+        found += blocks[done:upto]
+        done = min(upto, len(blocks))
+        found += call
+    return [*found, *blocks[done:], *later]
 
 
 def _blocks_of(message: JSON) -> list[Block]:

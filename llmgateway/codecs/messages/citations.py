@@ -23,6 +23,10 @@ _LOCATION_OF: Final = {kind: (location, *ends) for location, (kind, *ends) in _S
 _LOCATIONS: Final = frozenset({*_SPANS, "web_search_result_location", "search_result_location"})
 
 
+_MAX_CITED: Final = 1_000
+"""The most characters of a passage that are repeated: many citations may be of the same one."""
+
+
 def own_citations(citations: Any) -> list[JSON]:
     """Return the citations that are of this format; other makers' have other shapes."""
     return [one for one in as_list(citations) if kind_of(one) in _LOCATIONS]
@@ -86,7 +90,7 @@ def _url_citation(within: JSON, text: str) -> JSON | None:
     start, end = _whole(within.get("start_index")), _whole(within.get("end_index"))
     return {
         "type": "web_search_result_location",
-        "cited_text": text[start:end],
+        "cited_text": text[start : min(end, start + _MAX_CITED)],
         "encrypted_index": PREFIX,  # required; the mark tells that no search of the API's gave it
         "title": text_of(within.get("title")) or None,
         "url": within["url"],

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
-from llmgateway.codecs.hub import APPENDED, Block
+from llmgateway.codecs.hub import APPENDED, Block, append
+from llmgateway.codecs.messages.arguments import Arguments
 from llmgateway.codecs.messages.carrier import pack, signature_for
 from llmgateway.codecs.messages.citations import own_citations
 from llmgateway.codecs.messages.outbound import write_block
@@ -26,6 +25,8 @@ class Draft:
     """All that is known of it."""
     call: int = NO_CALL
     deltas: list[JSON] = field(default_factory=list)
+    arguments: Arguments = field(default_factory=Arguments)
+    """Of a call, so far."""
     is_started: bool = False
     is_written: bool = False
     """Whether `block` is in this format's own terms already."""
@@ -43,7 +44,7 @@ class Draft:
     @property
     def is_complete(self) -> bool:
         """Whether another block may follow now."""
-        return self.call == NO_CALL or _is_object(self.block["arguments"])
+        return self.call == NO_CALL or self.arguments.is_object
 
     @property
     def can_start(self) -> bool:
@@ -74,9 +75,10 @@ class Draft:
 
     def add(self, name: str, value: Any) -> None:
         """Take one member of an entry; pieces of texts are appended."""
-        before = self.block.get(name)
-        appends = name in APPENDED and isinstance(before, str) and isinstance(value, str)
-        self.block[name] = before + value if appends else value
+        if name in APPENDED and isinstance(value, str):
+            append(self.block, name, value)
+        else:
+            self.block[name] = value
         if not value or self.is_written:
             return
         if name == self.kind and isinstance(value, str):
@@ -89,9 +91,9 @@ class Draft:
     def argue(self, name: Any, arguments: Any) -> None:
         """Take a piece of a call."""
         if isinstance(name, str) and not self.is_started:
-            self.block["name"] += name
+            append(self.block, "name", name)
         if isinstance(arguments, str) and arguments:
-            self.block["arguments"] += arguments
+            self.arguments.add(arguments)
             self.deltas.append({"type": "input_json_delta", "partial_json": arguments})
 
     def end(self) -> None:
@@ -110,8 +112,7 @@ class Draft:
             case "thinking":
                 return {"type": "thinking", "thinking": "", "signature": ""}
             case "tool_use":
-                named = {key: value for key, value in self.block.items() if key != "arguments"}
-                return {**named, "input": {}}
+                return {**self.block, "input": {}}
         return write_block(self.block)[0]
 
 
@@ -137,12 +138,5 @@ def written_draft(block: Block) -> Draft:
 
 def call_draft(number: int, call_id: str, extra: JSON) -> Draft:
     """Begin a tool's call; `extra` are members of the block that the hub has no word for."""
-    block = {**extra, "type": "tool_use", "id": call_id, "name": "", "arguments": ""}
+    block = {**extra, "type": "tool_use", "id": call_id, "name": ""}
     return Draft(-1, block, call=number)
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(orjson.loads(text), dict)
-    except orjson.JSONDecodeError:
-        return False

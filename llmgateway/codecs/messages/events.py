@@ -7,6 +7,7 @@ says meanwhile waits, so that parallel calls whose pieces come mixed still go ou
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Final
 
 import orjson
@@ -44,13 +45,15 @@ class MessagesEncoder:
         self._out: list[bytes] = []
         self._has_begun = False
         self._count = 0
-        self._drafts: list[Draft] = []
+        self._drafts: deque[Draft] = deque()
+        self._open_calls: dict[int, Draft] = {}
+        """Those of the drafts that are calls, by number."""
         self._calls: dict[int, str] = {}
         """The id of each call, by its number; they stay known when the call is closed."""
-        self._text = ""
+        self._said = {"text": "", "refusal": ""}
+        """All of the answer's words so far."""
         self._finish: Any = None
         self._native: Any = None
-        self._refusal = ""
         self._usage: Usage | None = None
 
     def feed(self, chunk: JSON) -> bytes:
@@ -75,12 +78,12 @@ class MessagesEncoder:
             self._finish,
             self._native,
             has_calls=bool(self._calls),
-            has_refusal=bool(self._refusal),
+            has_refusal=bool(self._said["refusal"]),
         )
         delta = {
             "stop_reason": reason,
             "stop_sequence": stop_sequence(reason, self._ctx),
-            "stop_details": stop_details(reason, self._refusal),
+            "stop_details": stop_details(reason, self._said["refusal"]),
         }
         usage = write_delta_usage(self._usage)
         self._send({"type": "message_delta", "delta": delta, "usage": usage})
@@ -117,9 +120,9 @@ class MessagesEncoder:
             if isinstance(words, str) and words and kind not in said:
                 self._grow(_LOOSE, {"type": kind, kind: words})
         if refusal := text_of(delta.get("refusal")):
-            if self._text == self._refusal:  # the model said nothing else
+            if self._said["text"] == self._said["refusal"]:  # the model said nothing else
                 self._grow(_LOOSE, {"type": "text", "text": refusal})
-            self._refusal += refusal
+            hub.append(self._said, "refusal", refusal)
         if "citations" not in said:
             self._cite(delta.get("annotations"))
         for call in as_list(delta.get("tool_calls")):
@@ -134,10 +137,10 @@ class MessagesEncoder:
             if name != "index":
                 draft.add(name, value)
         if isinstance(entry.get("text"), str):
-            self._text += entry["text"]
+            hub.append(self._said, "text", entry["text"])
 
     def _cite(self, annotations: Any) -> None:
-        found = (citation_of(one, self._text) for one in as_list(annotations))
+        found = (citation_of(one, self._said["text"]) for one in as_list(annotations))
         citations = [one for one in found if one is not None]
         if citations:
             self._grow(_LOOSE, {"type": "text", "citations": citations})
@@ -152,8 +155,9 @@ class MessagesEncoder:
             carrier = pack({"call": self._calls[number], "extra": extra})
             self._drafts.append(written_draft(carrier))
         if is_new:
-            self._drafts.append(call_draft(number, self._calls[number], own_extra(call)))
-        draft = next((one for one in self._drafts if one.call == number), None)
+            self._open_calls[number] = call_draft(number, self._calls[number], own_extra(call))
+            self._drafts.append(self._open_calls[number])
+        draft = self._open_calls.get(number)
         function = call.get("function")
         if draft is not None and isinstance(function, dict):
             draft.argue(function.get("name"), function.get("arguments"))
@@ -177,7 +181,8 @@ class MessagesEncoder:
         draft.deltas.clear()
 
     def _finish_first(self) -> None:
-        draft = self._drafts.pop(0)
+        draft = self._drafts.popleft()
+        self._open_calls.pop(draft.call, None)
         carried = draft.carried
         if not draft.is_silent:
             draft.end()
@@ -185,7 +190,7 @@ class MessagesEncoder:
             self._send({"type": "content_block_stop", "index": self._count})
             self._count += 1
         if carried is not None:
-            self._drafts.insert(0, written_draft(carried))
+            self._drafts.appendleft(written_draft(carried))
 
     def _send(self, event: JSON) -> None:
         name = event["type"].encode("ascii")

@@ -7,7 +7,7 @@ from typing import Any
 from llmgateway.codecs import hub
 from llmgateway.codecs.base import Context
 from llmgateway.codecs.hub import Block
-from llmgateway.codecs.messages.blocks import PLACE, own_extra, read_arguments
+from llmgateway.codecs.messages.blocks import PLACE, interleaved, own_extra, read_arguments
 from llmgateway.codecs.messages.carrier import pack, signature_for
 from llmgateway.codecs.messages.citations import citation_of, own_citations
 from llmgateway.codecs.messages.losses import Losses
@@ -72,16 +72,8 @@ def content_of(message: JSON, ctx: Context) -> list[Block]:
     blocks = [piece for block in _blocks_of(message) for piece in write_block(block)]
     if not any(block.get("citations") for block in blocks):
         blocks = _with_citations(blocks, message.get("annotations"))
-    later: list[Block] = []
-    for call in as_list(message.get("tool_calls")):
-        if not isinstance(call, dict):
-            continue
-        place = _place(call)
-        if place is None:
-            later += write_call(call, ctx)
-        else:
-            blocks[place:place] = write_call(call, ctx)
-    return [*blocks, *later]
+    calls = [call for call in as_list(message.get("tool_calls")) if isinstance(call, dict)]
+    return interleaved(blocks, ((_place(call), write_call(call, ctx)) for call in calls))
 
 
 def _blocks_of(message: JSON) -> list[Block]:

@@ -32,6 +32,7 @@ class _Open:
     index: int
     """Its place in the answer."""
     block: Block
+    """Our own copy, which deltas are added to."""
     kind: str
     """text, thinking, call, answer (the JSON tool's) or whole."""
     call: int = -1
@@ -103,7 +104,7 @@ class MessagesDecoder:
             return []
         self._next = max(self._next, index + 1)
         kind = self._kind(block)
-        opened = self._open[index] = _Open(index, block, kind)
+        opened = self._open[index] = _Open(index, dict(block), kind)
         if kind == "call":
             return self._begin_call(opened)
         pins = self._pins()
@@ -157,9 +158,9 @@ class MessagesDecoder:
             case "input_json_delta":
                 return self._argue(opened, delta.get("partial_json"))
             case "citations_delta":
-                cited = opened.block.get("citations")
-                more = [*(cited if isinstance(cited, list) else []), delta.get("citation")]
-                opened.block = {**opened.block, "citations": more}
+                if not isinstance(opened.block.get("citations"), list):
+                    opened.block["citations"] = []
+                opened.block["citations"].append(delta.get("citation"))
                 return []
         _grow(opened, delta)
         return []
@@ -279,14 +280,13 @@ class MessagesDecoder:
 
 def _grow(opened: _Open, delta: JSON) -> None:
     """Add a delta of a kind of its own (`compaction_delta`) to the block that it belongs to."""
-    block = dict(opened.block)
     for key, value in delta.items():
         if key == "type" or value is None:
             continue
-        before = block.get(key)
-        both = isinstance(before, str) and isinstance(value, str)
-        block[key] = before + value if both else value
-    opened.block = block
+        if isinstance(value, str):
+            hub.append(opened.block, key, value)
+        else:
+            opened.block[key] = value
 
 
 def _parsed(text: str) -> Any:

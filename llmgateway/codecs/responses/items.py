@@ -51,11 +51,17 @@ class ReasoningItem:
     index: int
     id: str
     block: Block
-    """The block as far as it is known; the thought itself is gathered in `text`."""
+    """The block as far as it is known; the thought itself is gathered in `pieces`."""
     packed: str | None = None
     """What is packed instead of a block."""
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
+    """Of the thought."""
     is_done: bool = False
+
+    @property
+    def text(self) -> str:
+        """The thought so far."""
+        return "".join(self.pieces)
 
     def begin(self) -> Iterator[Told]:
         """Tell that it is there."""
@@ -64,28 +70,28 @@ class ReasoningItem:
     def think(self, text: str) -> Iterator[Told]:
         """Add to the thought."""
         place = self._place()
-        if not self.text:
+        if not self.pieces:
             part = {"type": "summary_text", "text": ""}
             yield "response.reasoning_summary_part.added", {**place, "part": part}
-        self.text += text
+        self.pieces.append(text)
         yield "response.reasoning_summary_text.delta", {**place, "delta": text}
 
     def end(self, status: str) -> Iterator[Told]:
         """Tell that it is whole."""
         self.is_done = True
-        if self.text:
-            place, part = self._place(), {"type": "summary_text", "text": self.text}
-            yield "response.reasoning_summary_text.done", {**place, "text": self.text}
+        if text := self.text:
+            place, part = self._place(), {"type": "summary_text", "text": text}
+            yield "response.reasoning_summary_text.done", {**place, "text": text}
             yield "response.reasoning_summary_part.done", {**place, "part": part}
         yield _done(self)
 
     def value(self) -> JSON:
         """Return the item; its packed content is known once it is whole."""
         item: JSON = {"type": "reasoning", "id": self.id, "summary": []}
-        if self.text:
-            item["summary"] = [{"type": "summary_text", "text": self.text}]
+        if text := self.text:
+            item["summary"] = [{"type": "summary_text", "text": text}]
         if self.is_done:
-            thought = {"thinking": self.text} if self.block.get("type") == "thinking" else {}
+            thought = {"thinking": text} if self.block.get("type") == "thinking" else {}
             item["encrypted_content"] = self.packed or seal({**self.block, **thought})
         return item
 

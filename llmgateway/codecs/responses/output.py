@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from typing import Any, Final
 
@@ -120,8 +121,9 @@ class Output:
         if not isinstance(inner, dict) or not isinstance(inner.get("url"), str):
             return
         start, end = (_number(inner.get(key)) for key in ("start_index", "end_index"))
-        before = [message for message in self._messages if message.at <= start]
-        for message in (before or self._messages)[-1:]:
+        if self._messages:
+            place = bisect_right(self._messages, start, key=lambda message: message.at)
+            message = self._messages[place - 1]  # of none before it, the last
             shown = {
                 "type": "url_citation",
                 "url": inner["url"],

@@ -46,6 +46,8 @@ class _Conversation:
         self._first_text = 0
         """Where the blocks of the last message begin."""
         self._calls: list[JSON] = []
+        self._by_id: dict[str, JSON] = {}
+        """The same calls by id, the first of each."""
         self._refusal: list[str] = []
         self._extra: dict[str, JSON] = {}
         """By id of a call that may still follow: what it must get back."""
@@ -110,15 +112,15 @@ class _Conversation:
             "extra_content": {"content_blocks": entries},
         }
         self._blocks[self._first_text :] = restored(kept) or texts
+        self._first_text = len(self._blocks)
 
     def _mark_call(self, call_id: str, extra: object) -> None:
         if not isinstance(extra, dict):
             return
-        for call in self._calls:
-            if call["id"] == call_id:
-                call["extra_content"] = extra
-                return
-        self._extra[call_id] = extra
+        if call_id in self._by_id:
+            self._by_id[call_id]["extra_content"] = extra
+        else:
+            self._extra[call_id] = extra
 
     def _function_call(self, item: JSON, place: str) -> None:
         arguments = item.get("arguments")
@@ -139,6 +141,7 @@ class _Conversation:
         if call_id in self._extra:
             call["extra_content"] = self._extra.pop(call_id)
         self._calls.append(call)
+        self._by_id.setdefault(call_id, call)
 
     def _output(self, item: JSON, place: str) -> None:
         self._close_turn()
@@ -170,7 +173,8 @@ class _Conversation:
         if self._calls:
             turn["tool_calls"] = self._calls
         self._messages.append(turn)
-        self._blocks, self._calls, self._refusal, self._extra = [], [], [], {}
+        self._blocks, self._calls, self._by_id = [], [], {}
+        self._refusal, self._extra = [], {}
         self._first_text = 0
 
 

@@ -58,12 +58,12 @@ class ResponsesWriter:
         return self._events([("response.created", told), ("response.in_progress", told)])
 
     def _events(self, told: Iterable[Told]) -> bytes:
-        written = b""
+        written = []
         for kind, members in told:
             event = {"type": kind, "sequence_number": self._number, **members}
-            written += b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(event))
+            written.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(event)))
             self._number += 1
-        return written
+        return b"".join(written)
 
 
 def logprobs_of(choice: JSON) -> list[Any]:
