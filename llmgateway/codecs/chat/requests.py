@@ -48,7 +48,8 @@ def _write_tools(request: JSON, losses: Losses) -> None:
     for tool in tools:
         kind = tool.get("type") if isinstance(tool, dict) else None
         if kind == "web_search":
-            _write_search(request, tool.get("options") or {}, losses)
+            options = tool.get("options")
+            _write_search(request, options if isinstance(options, dict) else {}, losses)
         elif isinstance(kind, str) and kind in _UNSAYABLE:
             losses.drop(f"tools.{kind}")
         elif isinstance(tool, dict):

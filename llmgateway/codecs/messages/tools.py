@@ -14,7 +14,7 @@ from typing import Any, Final
 from llmgateway.codecs.messages.losses import Losses
 from llmgateway.codecs.messages.parts import mark
 from llmgateway.codecs.messages.schema import closed_schema
-from llmgateway.codecs.messages.shape import as_list
+from llmgateway.codecs.messages.shape import as_list, text_of
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 
@@ -224,5 +224,6 @@ def allowed_only(tools: list[JSON], choice: object) -> list[JSON]:
     for one in as_list(allowed.get("tools")):
         if isinstance(one, dict):
             function = one.get("function")
-            names.add(function.get("name") if isinstance(function, dict) else one.get("name"))
-    return [tool for tool in tools if tool.get("name") in names]
+            within = function if isinstance(function, dict) else one
+            names.add(text_of(within.get("name")))
+    return [tool for tool in tools if text_of(tool.get("name")) in names]
