@@ -73,7 +73,7 @@ def _tools(body: JSON) -> list[JSON]:
     """Return the tools, the older `functions` among them."""
     older = [{"type": "function", "function": f} for f in objects(body.get("functions"))]
     wished = body.get("web_search_options")
-    search = [{"type": "web_search", "options": {}}] if isinstance(wished, dict) else []
+    search = [{"type": "web_search", "options": wished}] if isinstance(wished, dict) else []
     return [*objects(body.get("tools")), *older, *search]
 
 

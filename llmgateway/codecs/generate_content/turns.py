@@ -113,13 +113,22 @@ class _Writer:
         return found
 
     def _instruct(self, message: JSON) -> None:
+        if self._contents:
+            self._notes.adjust("messages")  # it loses its place in the conversation
         self._system += [{"text": text} for text in hub.texts_of(message.get("content")) if text]
 
     def _ask(self, message: JSON) -> None:
         self._append("user", self._parts(message.get("content")))
 
     def _answer(self, message: JSON) -> None:
-        parts = [part for block in hub.blocks_of(message) if (part := _block(block)) is not None]
+        parts = []
+        for block in hub.blocks_of(message):
+            if (part := _block(block)) is not None:
+                parts.append(part)
+            elif block.get("type") == "opaque":
+                self._notes.drop("messages.content_blocks")
+            elif block.get("signature") or block.get("data"):
+                self._notes.adjust("messages.thinking")
         content = message.get("content")
         if not parts and isinstance(content, list):
             parts = self._parts(content)
