@@ -48,7 +48,6 @@ async def list_models(engine: Engine, call: Call, compiler: Compiler, draft: Dra
         target=None,
         provider=None,
         retry_count=0,
-        tries=len(draft.attempts),
     )
 
 

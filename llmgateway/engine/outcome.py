@@ -76,8 +76,6 @@ class Reply:
     provider: str | None
     retry_count: int
     """Retries on the last target; -1 where they ran out (the contract's count)."""
-    tries: int
-    """Upstream tries over all targets."""
     repeated: bool = False
     """Whether the engine itself retried or fell back, so that a client need not."""
     error: GatewayError | None = None

@@ -228,7 +228,6 @@ class Engine:
             target=tried.target.path,
             provider=tried.target.provider.name,
             retry_count=tried.retry_count,
-            tries=progress.tries,
             repeated=progress.tries > 1 or progress.targets > 1,
             error=error,
             is_estimate=outcome.is_estimate,

@@ -186,11 +186,6 @@ class Draft:
         """When the request arrived, in monotonic seconds."""
         return self._started
 
-    @property
-    def started_at(self) -> float:
-        """When the request arrived, in seconds since the epoch."""
-        return self._started_at
-
     def mark_first_byte(self) -> None:
         """Note that the answer begins to go out."""
         if self.first_byte_ms is None:
