@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -21,9 +22,13 @@ from pydantic.fields import FieldInfo
 
 from llmgateway import errors
 from llmgateway.cli.server_file import ServerSection
+from llmgateway.codecs.base import Codec, Context
+from llmgateway.codecs.generate_content.finish import decode_finish
+from llmgateway.codecs.messages.words import FINISH
 from llmgateway.engine import headers as crossing
+from llmgateway.engine.doors import HUB_CODECS
 from llmgateway.http import headers, routes
-from llmgateway.providers import PLANNED
+from llmgateway.providers import PLANNED, builtin
 from llmgateway.settings import Limits, ProviderSettings, Settings
 from llmgateway.testing import script_table
 
@@ -223,6 +228,197 @@ def _first_line(kind: type[errors.GatewayError]) -> str:
     return words.partition("; `")[0].removesuffix(".") + "."
 
 
+# ---- translation
+
+MODELS = (
+    ("anthropic", "claude-opus-5"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("google", "gemini-3-flash-preview"),
+    ("google", "gemini-2.5-flash"),
+    ("openai", "gpt-5-mini"),
+    ("openai", "gpt-4o"),
+)
+"""A newer and an older model of each provider that a translated call can reach."""
+_FUNCTION: Mapping[str, Any] = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+}
+_OFFERED: Mapping[str, Any] = {"tools": [_FUNCTION]}
+_NAMED: Mapping[str, Any] = {"type": "function", "function": {"name": "f"}}
+_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+_SERVER: Mapping[str, Any] = {"server_label": "docs", "server_url": "https://mcp.example.com"}
+_ALLOWED: Mapping[str, Any] = {"mode": "auto", "tools": [_NAMED]}
+
+
+def _part(**part: Any) -> Mapping[str, Any]:
+    """Return a request whose user says nothing but one part."""
+    return {"messages": [{"role": "user", "content": [part]}]}
+
+
+SAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "`temperature`": ({"temperature": 0.5}, {}),
+    "`top_p`": ({"top_p": 0.5}, {}),
+    "`top_k`": ({"top_k": 5}, {}),
+    "`frequency_penalty`": ({"frequency_penalty": 0.5}, {}),
+    "`presence_penalty`": ({"presence_penalty": 0.5}, {}),
+    "`seed`": ({"seed": 7}, {}),
+    "`max_tokens`, `max_completion_tokens`": ({"max_tokens": 900}, {}),
+    "`stop`": ({"stop": ["END"]}, {}),
+    "`n`": ({"n": 2}, {}),
+    "`logprobs`": ({"logprobs": True}, {}),
+    "`top_logprobs`": ({"top_logprobs": 2}, {"logprobs": True}),
+    "`logit_bias`": ({"logit_bias": {"5": 1}}, {}),
+    "`reasoning_effort`": ({"reasoning_effort": "low"}, {"max_tokens": 4000}),
+    "`reasoning_effort: none`": ({"reasoning_effort": "none"}, {"max_tokens": 4000}),
+    "`thinking` with a budget": (
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        {"max_tokens": 4000},
+    ),
+    "`response_format`: `json_object`": ({"response_format": {"type": "json_object"}}, {}),
+    "`response_format`: `json_schema`": (
+        {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": _SCHEMA},
+            }
+        },
+        {},
+    ),
+    "`tools`: functions": (_OFFERED, {}),
+    "`tools`: `web_search`, `web_search_options`": ({"tools": [{"type": "web_search"}]}, {}),
+    "`tools`: `code_execution`": ({"tools": [{"type": "code_execution"}]}, {}),
+    "`tools`: `mcp`": ({"tools": [{"type": "mcp", "options": _SERVER}]}, {}),
+    "`tools`: `web_search` beside functions": (
+        {"tools": [_FUNCTION, {"type": "web_search"}]},
+        _OFFERED,
+    ),
+    "`tool_choice`: a word": ({"tool_choice": "required"}, _OFFERED),
+    "`tool_choice`: a function": ({"tool_choice": _NAMED}, _OFFERED),
+    "`tool_choice`: `allowed_tools`": (
+        {"tool_choice": {"type": "allowed_tools", "allowed_tools": _ALLOWED}},
+        {"tools": [_FUNCTION, {**_FUNCTION, "function": {"name": "g"}}]},
+    ),
+    "`parallel_tool_calls: false`": ({"parallel_tool_calls": False}, _OFFERED),
+    "`user`": ({"user": "u-1"}, {}),
+    "`safety_identifier`": ({"safety_identifier": "u-1"}, {}),
+    "`metadata`": ({"metadata": {"plan": "paid"}}, {}),
+    "`service_tier: flex`": ({"service_tier": "flex"}, {}),
+    "`store: true`": ({"store": True}, {}),
+    "`verbosity`": ({"verbosity": "low"}, {}),
+    "`prediction`": ({"prediction": {"type": "content", "content": "x"}}, {}),
+    "`prompt_cache_key`": ({"prompt_cache_key": "k"}, {}),
+    "`modalities`: audio": ({"modalities": ["text", "audio"]}, {}),
+    "pictures": (_part(type="image_url", image_url={"url": "https://example.com/a.png"}), {}),
+    "sound": (_part(type="input_audio", input_audio={"data": "AAAA", "format": "wav"}), {}),
+    "PDFs": (_part(type="file", file={"file_data": "data:application/pdf;base64,AAAA"}), {}),
+    "PDFs by address": (
+        _part(
+            type="file",
+            file={"file_url": "https://example.com/a.pdf", "mime_type": "application/pdf"},
+        ),
+        {},
+    ),
+}
+"""By what a table calls it: members of a hub request, and those that they need beside them."""
+EMBEDDINGS: Mapping[str, Mapping[str, Any]] = {
+    "several texts": {"input": ["a", "b"]},
+    "`dimensions`": {"dimensions": 256},
+    "`user`": {"user": "u-1"},
+}
+_HI: Mapping[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
+
+
+def fate(codec: Codec, model: Context, asked: Mapping[str, Any], without: Mapping[str, Any]) -> str:
+    """Say what a codec makes of a request's members: `yes`, `adjusted`, `dropped` or `nothing`.
+
+    `nothing` is what must not be: left out without a word.
+    """
+    encoded = codec.encode_request({**without, **asked}, model)
+    if encoded.dropped:
+        return "dropped"
+    if encoded.adjusted:
+        return "adjusted"
+    return "nothing" if encoded == codec.encode_request(dict(without), model) else "yes"
+
+
+def _codec(provider: str, endpoint: str) -> Codec:
+    return builtin()[provider].endpoints[endpoint].codec or HUB_CODECS[endpoint]
+
+
+def _context(provider: str, model: str) -> Context:
+    return Context(model, capabilities=builtin()[provider].capabilities_for(model))
+
+
+def chat_rows() -> Iterator[Sequence[str]]:
+    """Yield what becomes of each parameter of a chat at each model."""
+    for label, (asked, beside) in SAMPLES.items():
+        yield (
+            label,
+            *(
+                fate(_codec(name, "chat"), _context(name, model), asked, {**_HI, **beside})
+                for name, model in MODELS
+            ),
+        )
+
+
+def embeddings_rows() -> Iterator[Sequence[str]]:
+    """Yield what becomes of each parameter of an embedding."""
+    context = _context("google", "gemini-embedding-001")
+    for label, asked in EMBEDDINGS.items():
+        yield label, fate(_codec("google", "embeddings"), context, asked, {"input": "a"})
+
+
+def _chat_matrix() -> str:
+    return table(("parameter", *(f"{name} `{model}`" for name, model in MODELS)), chat_rows())
+
+
+def losses() -> list[Any]:
+    """Return what crossings cannot carry: the rows that tests prove."""
+    rows: list[Any] = json.loads((DOCS / "losses.json").read_text(encoding="utf-8"))
+    return rows
+
+
+def _losses(door: str) -> str:
+    rows = [row for row in losses() if row["door"] == door]
+    providers = sorted({name for row in rows for name in row["lost"]})
+    return table(
+        ("what a caller says", *(f"at {name}" for name in providers)),
+        ((row["what"], *(_lost(row["lost"].get(name)) for name in providers)) for row in rows),
+    )
+
+
+def _lost(fate: Mapping[str, Sequence[str]] | None) -> str:
+    if fate is None:
+        return "–"
+    told = [f"{what}: `{name}`" for what, names in fate.items() for name in names]
+    return ", ".join(told) or "carried"
+
+
+_GOOGLES_REASONS = (
+    "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT",
+    "SPII", "MALFORMED_FUNCTION_CALL", "OTHER",
+)  # fmt: skip
+
+
+def _finish_reasons() -> str:
+    words: dict[str, tuple[list[str], list[str]]] = {}
+    for reason, finish in FINISH.items():
+        words.setdefault(finish, ([], []))[0].append(f"`{reason}`")
+    for name in _GOOGLES_REASONS:
+        finish = decode_finish(name, has_calls=False)
+        words.setdefault(finish, ([], []))[1].append(f"`{name}`")
+    words["tool_calls"][1].append("any `STOP` with calls")
+    return table(
+        ("`finish_reason`", "Anthropic's", "Google's"),
+        ((f"`{finish}`", *map(", ".join, both)) for finish, both in words.items()),
+    )
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": lambda: model_table(Settings),
     "provider-settings": lambda: model_table(ProviderSettings),
@@ -242,6 +438,15 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "never-down": lambda: _names(crossing.NEVER_DOWN),
     "planned-providers": lambda: ", ".join(f"`{name}`" for name in sorted(PLANNED)) + ".\n",
     "scripts": lambda: script_table() + "\n",
+    "chat-matrix": _chat_matrix,
+    "embeddings-matrix": lambda: table(
+        ("parameter", "google `gemini-embedding-001`"), embeddings_rows()
+    ),
+    "losses-messages": lambda: _losses("messages"),
+    "losses-responses": lambda: _losses("responses"),
+    "losses-generate-content": lambda: _losses("generate_content"),
+    "losses-chat": lambda: _losses("chat"),
+    "finish-reasons": _finish_reasons,
 }
 """What can be generated, by the name in the marker."""
 
