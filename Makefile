@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE_TESTS := tests/sdk/node
 
-.PHONY: help run test check docs clean
+.PHONY: help run test check docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test    run the tests (ARGS=... goes to pytest)"
 	@echo "make check   formatting, lint, types and the import floors"
 	@echo "make docs    write the generated parts of the docs anew"
+	@echo "make bench   measure beside nginx (BENCH=... goes to python -m benchmarks)"
 	@echo "make clean   remove the virtual environment"
 
 run: $(VENV)/.ready-run
@@ -33,6 +34,10 @@ check: $(VENV)/.ready-dev
 docs: $(VENV)/.ready-dev
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m llmgateway.providers.docs docs/providers.md
+
+# Needs Linux, gcc, nginx and two cores; docs/performance.md tells the rest.
+bench: $(VENV)/.ready-run
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf $(VENV)

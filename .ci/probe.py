@@ -1,7 +1,8 @@
 """Try an installed wheel as a newcomer would: `python -I probe.py WHEEL CHECKOUT`.
 
-Run it with the Python of a clean environment that holds the wheel and its `standalone` extra.
-It looks into the wheel, then uses what was installed: import, command line, demo server.
+Run it with the Python of a clean environment that holds the wheel and its extras `standalone` and
+`django`. It looks into the wheel, then uses what was installed: import, command line, demo server,
+a new Django project.
 Only the standard library is used here, so that nothing is there that the wheel did not bring.
 """
 
@@ -22,7 +23,8 @@ import zipfile
 from pathlib import Path
 
 CORE = {"asgiref", "httptools", "httpx", "orjson", "pydantic", "sniffio"}
-COMMAND = Path(sys.executable).with_name("llmgateway")
+PYTHON = Path(sys.executable)
+COMMAND = PYTHON.with_name("llmgateway")
 START_WITHIN_S = 30
 STOP_WITHIN_S = 35
 MESSAGES = [{"role": "user", "content": "Say hello."}]
@@ -36,6 +38,7 @@ def main(wheel: Path, checkout: Path) -> None:
         import_it(checkout)
         use_the_commands(Path(elsewhere))
         use_the_server()
+        use_it_in_django(Path(elsewhere))
 
 
 def look_inside(wheel: Path, checkout: Path) -> None:
@@ -120,10 +123,66 @@ def use_the_server() -> None:
             server.wait()
 
 
-def run(*args: str) -> str:
-    """Return what `llmgateway` prints with these arguments; it must exit with 0."""
-    done = subprocess.run([COMMAND, *args], capture_output=True, text=True, check=False)
-    check(f"exit status of `llmgateway {args[0]}`: {done.stderr}", 0, done.returncode)
+SETTINGS = """
+INSTALLED_APPS += ["llmgateway"]
+LLMGATEWAY = {
+    "DEFAULT_PROVIDER": "openai",
+    "PROVIDERS": {"openai": {"API_KEY": "any", "BASE_URL": "http://fake/v1"}},
+    "ALLOW_LOOPBACK_UPSTREAMS": True,
+    "RUNTIME": "inline",
+}
+"""
+URLS = """
+from django.urls import include
+urlpatterns += [path("llm/", include("llmgateway.urls"))]
+"""
+ASK = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+import django
+django.setup()
+from django.test import Client
+from llmgateway_django.models import RequestLog
+answer = Client(headers={"host": "localhost"}).post(
+    "/llm/v1/chat/completions",
+    {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Say hello."}]},
+    content_type="application/json",
+    headers={"authorization": "Bearer " + sys.argv[1]},
+)
+row = RequestLog.objects.get()
+role = answer.json()["choices"][0]["message"]["role"]
+print(answer.status_code, role, row.status, row.principal.partition(":")[0])
+"""
+
+
+def use_it_in_django(folder: Path) -> None:
+    """A new project gets its tables and a key, and logs a request that the key has opened."""
+    from llmgateway.testing import FakeProvider
+    from llmgateway.testing.server import serve_in_thread
+
+    run("startproject", "shop", ".", command=PYTHON.with_name("django-admin"))
+    manage = ("-W", "error", str(folder / "manage.py"))
+    with serve_in_thread(FakeProvider()) as provider:
+        append(folder / "shop" / "settings.py", SETTINGS.replace("http://fake", provider.url))
+        append(folder / "shop" / "urls.py", URLS)
+        run(*manage, "check", command=PYTHON)
+        run(*manage, "migrate", command=PYTHON)
+        key = run(*manage, "llmgateway_createkey", "probe", command=PYTHON).strip()
+        check("a key is made", True, key.startswith("lgw_"))
+        told = run("-W", "error", "-c", ASK, key, command=PYTHON)
+    check("a request is answered, and logged", "200 assistant 200 key", told.strip())
+
+
+def append(file: Path, text: str) -> None:
+    """Add to a file that is there."""
+    file.write_text(file.read_text() + text)
+
+
+def run(*args: str, command: Path = COMMAND) -> str:
+    """Return what a command prints with these arguments; it must exit with 0."""
+    done = subprocess.run([command, *args], capture_output=True, text=True, check=False)
+    told = f": {done.stderr}" if done.returncode else ""
+    check(f"exit status of `{command.name} {' '.join(args[:3])}`{told}", 0, done.returncode)
     return done.stdout
 
 

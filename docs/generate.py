@@ -29,7 +29,7 @@ from llmgateway.engine import headers as crossing
 from llmgateway.engine.doors import HUB_CODECS
 from llmgateway.http import headers, routes
 from llmgateway.providers import PLANNED, builtin
-from llmgateway.settings import Limits, ProviderSettings, Settings
+from llmgateway.settings import Limits, ProviderSettings, Settings, UpstreamTransport
 from llmgateway.testing import script_table
 
 DOCS = Path(__file__).parent
@@ -52,7 +52,9 @@ _KINDS: Mapping[Any, str] = {
     float: "number",
     bool: "boolean",
     SecretStr: "text",
+    Path: "text",
     Limits: "table",
+    UpstreamTransport: "table",
 }
 _UNITS = ((2**20, "MiB"), (2**10, "KiB"))
 
@@ -423,6 +425,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "settings": lambda: model_table(Settings),
     "provider-settings": lambda: model_table(ProviderSettings),
     "limits": lambda: model_table(Limits),
+    "upstream-transport": lambda: model_table(UpstreamTransport),
     "server": lambda: model_table(ServerSection),
     "routes": _routes,
     "planned-routes": _planned_routes,

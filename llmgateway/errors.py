@@ -14,11 +14,13 @@
     │   ├── RequestTooSlow                408 request_timeout
     │   ├── RequestTooLarge               413 request_too_large
     │   ├── UnsupportedMediaType          415 unsupported_media_type
+    │   ├── TooManyFailedTries            429 too_many_failed_tries
     │   └── HeadersTooLarge               431 headers_too_large
     ├── ClientDisconnected                499 client_closed (in the log only)
     ├── AttemptTimedOut                   408 timeout_error: a config's `request_timeout` ran out
     ├── InternalError                     500 internal_error: a bug
     ├── Draining                          503 draining
+    ├── StoreUnavailable                  503 store_unavailable
     ├── TransportError                    the network or the provider's HTTP
     │   ├── AddressRefused                400 address_refused: the guard's no
     │   ├── UpstreamUnreachable           502 upstream_unreachable
@@ -27,6 +29,7 @@
     │   ├── UpstreamTooLarge              502 upstream_too_large
     │   └── UpstreamTimeout               504 upstream_timeout
     ├── UpstreamAuthFailed                502 upstream_auth_failed: our credential was refused
+    ├── CredentialUnreadable              502 credential_unreadable: a sealed one cannot be opened
     └── UpstreamError                     the provider's own status, type and code
     StreamAborted                         a stream that ended badly; the shell cuts the connection
 
@@ -196,6 +199,16 @@ class UnsupportedMediaType(RequestError):
     code = "unsupported_media_type"
 
 
+class TooManyFailedTries(RequestError):
+    """The caller is not known, and too many such requests have come from this address."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "too_many_failed_tries"
+    # SDKs would send a wrong key again.
+    headers: ClassVar[dict[str, str]] = {"x-should-retry": "false"}
+
+
 class HeadersTooLarge(RequestError):
     """The request head is over the limit."""
 
@@ -228,6 +241,14 @@ class Draining(GatewayError):
     status = 503
     type = "overloaded"
     code = "draining"
+
+
+class StoreUnavailable(GatewayError):
+    """The host's database does not answer, and what it would have told is not known here."""
+
+    status = 503
+    type = "overloaded"
+    code = "store_unavailable"
 
 
 class TransportError(GatewayError):
@@ -286,6 +307,14 @@ class UpstreamAuthFailed(GatewayError):
     status = 502
     type = "upstream_error"
     code = "upstream_auth_failed"
+
+
+class CredentialUnreadable(GatewayError):
+    """A stored credential cannot be opened: the key that it was sealed with is gone."""
+
+    status = 502
+    type = "upstream_error"
+    code = "credential_unreadable"
 
 
 class UpstreamError(GatewayError):

@@ -7,22 +7,31 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
-from weakref import WeakKeyDictionary
 
 from llmgateway.engine.authorize import Authenticate, Authorizer
 from llmgateway.engine.check import SettingsFault, check_settings
 from llmgateway.engine.compile import Compiler
+from llmgateway.engine.live import LiveStreams
 from llmgateway.engine.pipeline import Engine
 from llmgateway.engine.recorder import Recorder
 from llmgateway.engine.world import World
 from llmgateway.http.app import App
 from llmgateway.http.calls import Reader
+from llmgateway.http.tries import FailedTries
 from llmgateway.providers import Provider, builtin
 from llmgateway.settings import Settings, resolve_environment
-from llmgateway.stores import KeyStore, MemoryKeyStore, MemoryRecords, Records, StoredKey
+from llmgateway.stores import (
+    Documents,
+    KeyStore,
+    MemoryDocuments,
+    MemoryKeyStore,
+    MemoryRecords,
+    Records,
+    StoredKey,
+)
 from llmgateway.transport.base import Transport
-from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.pool import PoolBounds
+from llmgateway.transport.choice import transport_of
+from llmgateway.transport.perloop import PerLoop
 from llmgateway.types.call import Principal
 from llmgateway.types.http import HTTPRequest, HTTPResponse
 
@@ -31,10 +40,10 @@ class Gateway:
     """A gateway, ready to be mounted or called.
 
     `settings` is a `Settings`, or a mapping that becomes one; there `env:NAME` stands for the
-    value of an environment variable. `keys` and `records` default to
-    stores in memory, `keys` filled from the settings. `providers` are rows beyond the built-in
-    ones. `authenticate` is the host's own judgement of who calls. `transport` makes the transport
-    of an event loop, and `world` holds clocks and chance; both are for tests.
+    value of an environment variable. `keys`, `documents` and `records` default to stores in
+    memory, `keys` filled from the settings. `providers` are rows beyond the built-in ones.
+    `authenticate` is the host's own judgement of who calls. `transport` makes the transport of an
+    event loop, and `world` holds clocks and chance; both are for tests.
 
     Raises `ValueError` for settings that cannot be used: a `pydantic.ValidationError`, or a
     `SettingsFault` with every fault that only the provider rows could tell.
@@ -45,6 +54,7 @@ class Gateway:
         settings: Settings | Mapping[str, Any] | None = None,
         *,
         keys: KeyStore | None = None,
+        documents: Documents | None = None,
         records: Records | None = None,
         providers: Iterable[Provider] = (),
         authenticate: Authenticate | None = None,
@@ -56,18 +66,27 @@ class Gateway:
         if faults := check_settings(self.settings, self.registry)[0]:
             raise SettingsFault(faults)
         self.records = MemoryRecords() if records is None else records
-        self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Transport]
-        self._transports = WeakKeyDictionary()
-        self._new_transport = transport or self._http_transport
+        new_transport = transport or self._http_transport
+        self._transports = PerLoop(lambda loop: new_transport())
         found = world or World(transport=self._transport)
         self._world = replace(found, transport=self._transport)
-        self.recorder = Recorder(self.records, self.settings.limits, self._world)
+        self.recorder = Recorder(
+            self.records,
+            self.settings.limits,
+            self._world,
+            log_bodies=self.settings.log_bodies,
+        )
+        documents = documents or MemoryDocuments()
+        keys = keys or keys_of(self.settings)
         self._app = App(
             engine=Engine(self.settings, self._world),
             recorder=self.recorder,
-            authorizer=Authorizer(self.settings, keys or _keys_of(self.settings), authenticate),
-            compiler=Compiler(self.registry, self.settings),
+            authorizer=Authorizer(self.settings, keys, authenticate),
+            compiler=Compiler(self.registry, self.settings, documents),
+            documents=documents,
             reader=Reader(self.registry),
+            live=LiveStreams(keys),
+            tries=FailedTries(self.settings, self._world.monotonic),
         )
 
     async def handle(
@@ -88,7 +107,7 @@ class Gateway:
     async def aclose(self) -> None:
         """Store what is queued and close the running loop's connections."""
         await self.recorder.flush()
-        transport = self._transports.pop(asyncio.get_running_loop(), None)
+        transport = self._transports.pop(asyncio.get_running_loop())
         if transport is not None:
             await transport.aclose()
 
@@ -99,20 +118,10 @@ class Gateway:
         await self.aclose()
 
     def _transport(self) -> Transport:
-        loop = asyncio.get_running_loop()
-        transport = self._transports.get(loop)
-        if transport is None:
-            transport = self._transports[loop] = self._new_transport()
-        return transport
+        return self._transports.get(asyncio.get_running_loop())
 
     def _http_transport(self) -> Transport:
-        # httpx takes long to import, and whoever brings a transport never needs it.
-        from llmgateway.transport.httpx_transport import HttpxTransport
-
-        settings = self.settings
-        policy = AddressPolicy(settings.upstreams, settings.allow_loopback_upstreams)
-        bounds = PoolBounds(per_origin=settings.limits.max_connections_per_origin)
-        return HttpxTransport(policy, bounds=bounds)
+        return transport_of(self.settings)
 
 
 def settings_of(settings: Settings | Mapping[str, Any] | None) -> Settings:
@@ -122,7 +131,8 @@ def settings_of(settings: Settings | Mapping[str, Any] | None) -> Settings:
     return Settings.model_validate(resolve_environment(settings or {}, os.environ))
 
 
-def _keys_of(settings: Settings) -> KeyStore:
+def keys_of(settings: Settings) -> KeyStore:
+    """Return the client keys that the settings name."""
     return MemoryKeyStore(
         StoredKey(f"key:{name}", digest.get_secret_value())
         for name, digest in settings.client_keys.items()

@@ -8,16 +8,37 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 _ORIGIN = re.compile(r"(https?|wss?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?/?")
+_PROXY = re.compile(r"(?:([!-.0-;=A-~]*)@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?/?")
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 Upstream = tuple[str, str, int]
 """Scheme, host (lower case, no brackets) and port."""
+
+Network = IPv4Network | IPv6Network
+
+
+def _proxy_network(entry: Any) -> Network:
+    network = parse_network(str(entry))
+    if network.prefixlen == 0:
+        raise ValueError("an entry must not be every address: who calls would be hearsay")
+    return network
 
 
 class _Model(BaseModel):
@@ -65,10 +86,14 @@ class Limits(_Model):
     """How long, counted from the response head."""
     max_connections_per_origin: int = Field(default=1000, gt=0)
     """Open at once to one provider; further calls wait for up to `connect_s`."""
+    failed_auth_per_minute: int = Field(default=20, gt=0, le=1000)
+    """Requests of one address that get a 401; further ones with no valid key get a 429."""
     max_queued_records: int = Field(default=50_000, gt=0)
     """Waiting for the log store; over it they are dropped and counted."""
     max_queued_record_bytes: int = Field(default=64 * 2**20, gt=0)
     """What those records may take in memory, about; over it they are dropped and counted too."""
+    max_logged_body_bytes: int = Field(default=64 * 2**10, gt=0, le=2**20)
+    """What `log_bodies` keeps of a request's body, and of an answer's; longer ones are cut."""
     max_compiled_configs: int = Field(default=256, gt=0)
     """Distinct routing configs kept compiled."""
 
@@ -99,6 +124,78 @@ class ProviderSettings(BaseModel):
     __str__ = __repr__
 
 
+class ProxyAddress(NamedTuple):
+    """A proxy's URL taken apart."""
+
+    upstream: Upstream
+    user: tuple[str, str] | None
+    """Name and password, percent-decoded."""
+
+    def __repr__(self) -> str:
+        return f"ProxyAddress({self.upstream[0]})"
+
+
+class UpstreamTransport(_Model):
+    """How providers are reached; a text in its place is its `client`.
+
+    `{"client": "httpx"}` and `"httpx"` are the same. Equal ones share their connections.
+    """
+
+    client: Literal["h1", "httpx"] = "h1"
+    """`h1`, the fast client for HTTP/1.1, or `httpx`, for what `h1` does not speak; without a
+    word it is `httpx` where `proxy` or `http2` asks for it."""
+    proxy: SecretStr | None = None
+    """`http://user:password@proxy.example:3128`, or `https://…` to speak TLS with the proxy too;
+    usually `env:NAME`. The variables `HTTP_PROXY` and the like are never read."""
+    http2: bool = False
+    """Whether HTTP/2 is offered besides HTTP/1.1, to https origins only; needs the extra
+    `http2`. A connection carries one call at a time all the same."""
+    ca_file: Path | None = None
+    """PEM certificates that are trusted in place of those that the machine trusts."""
+    client_certificate: Path | None = None
+    """The PEM certificate, with its chain, that is shown to origins that ask for one."""
+    client_key: Path | None = None
+    """Its private key in PEM, without a password; not needed if it stands in the same file."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_client(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"client": value}
+        if isinstance(value, Mapping) and (value.get("proxy") or value.get("http2")):
+            return {"client": "httpx", **value}
+        return value
+
+    @field_validator("proxy", mode="after")
+    @classmethod
+    def _check_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is not None:
+            parse_proxy(proxy.get_secret_value())
+        return proxy
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.client == "h1" and (self.proxy is not None or self.http2):
+            raise ValueError(
+                'proxy and http2 are not for client "h1"; say client = "httpx", or leave it out'
+            )
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("client_key needs its client_certificate")
+        return self
+
+    @property
+    def proxy_address(self) -> ProxyAddress | None:
+        """The proxy's URL taken apart."""
+        return None if self.proxy is None else parse_proxy(self.proxy.get_secret_value())
+
+    @property
+    def needs_contexts(self) -> bool:
+        """Tell whether TLS contexts must be made for it: it has files, or a proxy with TLS."""
+        proxy = self.proxy_address
+        with_tls = proxy is not None and proxy.upstream[0] == "https"
+        return with_tls or self.ca_file is not None or self.client_certificate is not None
+
+
 class Settings(_Model):
     """All that an operator may set."""
 
@@ -120,6 +217,10 @@ class Settings(_Model):
     """`http://10.0.0.5:11434`: origins that may be reached although their address is not public."""
     allow_loopback_upstreams: bool = False
     """Whether providers on this machine may be reached, at any port."""
+    upstream_transport: UpstreamTransport = UpstreamTransport()
+    """How providers are reached; see below."""
+    upstream_transports: Mapping[str, UpstreamTransport] = Field(default_factory=dict)
+    """The same by origin, `https://llm.example.com`, in place of `upstream_transport`."""
     resend_lost: bool = True
     """Whether a request is sent once more when the reused connection under it had died before any
     byte of an answer: no retry, since the provider cannot have seen it whole."""
@@ -132,6 +233,11 @@ class Settings(_Model):
     """Provider response headers that go on to clients, besides the usual ones."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names that requests may ask for; empty: any. Local mode has its own."""
+    trusted_proxies: tuple[Annotated[Network, BeforeValidator(_proxy_network)], ...] = ()
+    """Addresses and networks, `10.0.0.0/8`, of the proxies in front of the gateway, whose
+    `X-Forwarded-For` or `Forwarded` tells the client's address."""
+    log_bodies: bool = False
+    """Whether the request log keeps prompts and answers too, redacted."""
     limits: Limits = Limits()
     """Bounds of sizes, depths and times; see below."""
 
@@ -148,6 +254,21 @@ class Settings(_Model):
         for origin in origins:
             parse_origin(origin)
         return origins
+
+    @field_validator("upstream_transports", mode="after")
+    @classmethod
+    def _check_transports(
+        cls, transports: Mapping[str, UpstreamTransport]
+    ) -> Mapping[str, UpstreamTransport]:
+        seen: set[Upstream] = set()
+        for origin in transports:
+            upstream = parse_origin(origin)
+            if upstream[0] not in ("http", "https"):
+                raise ValueError("an entry must be an origin with http or https")
+            if upstream in seen:
+                raise ValueError("two entries are the same origin")
+            seen.add(upstream)
+        return transports
 
     @model_validator(mode="after")
     def _check_access(self) -> Self:
@@ -188,6 +309,42 @@ def parse_origin(origin: str) -> Upstream:
         raise ValueError("an entry must be an origin such as http://10.0.0.5:11434, no more")
     scheme, host, port = match[1], match[2].strip("[]").lower(), match[3]
     return scheme, host, int(port) if port else _DEFAULT_PORTS[scheme]
+
+
+def parse_network(text: str) -> Network:
+    """Read an address or a network, `10.0.0.0/8`; raises `ValueError`.
+
+    IPv4 mapped into IPv6 is IPv4, as it is where addresses of requests are read.
+    """
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise ValueError(
+            "an entry must be an address or a network such as 10.0.0.0/8 or 2001:db8::/32,"
+            " with no bit set beyond the prefix"
+        ) from None
+    mapped = network.network_address
+    if isinstance(mapped, IPv6Address) and mapped.ipv4_mapped and network.prefixlen >= 96:
+        return IPv4Network((mapped.ipv4_mapped, network.prefixlen - 96))
+    return network
+
+
+def parse_proxy(url: str) -> ProxyAddress:
+    """Split `http[s]://[user:password@]host[:port]`; raises `ValueError`, which never quotes it."""
+    scheme, _, rest = url.partition("://")
+    match = _PROXY.fullmatch(rest)
+    if scheme not in ("http", "https") or match is None:
+        raise ValueError(
+            "must be http:// or https://, a host and a port, such as http://proxy.example:3128;"
+            " a user and password before the host are percent-encoded"
+        )
+    host, port = match[2].strip("[]").lower(), int(match[3] or _DEFAULT_PORTS[scheme])
+    if not 0 < port < 65536:
+        raise ValueError("the proxy's port must be between 1 and 65535")
+    if match[1] is None:
+        return ProxyAddress((scheme, host, port), None)
+    name, _, password = match[1].partition(":")
+    return ProxyAddress((scheme, host, port), (unquote(name), unquote(password)))
 
 
 def resolve_environment(value: Any, environment: Mapping[str, str]) -> Any:

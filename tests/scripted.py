@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import orjson
 
 from llmgateway.engine.world import World
-from llmgateway.errors import TransportError
-from llmgateway.transport.base import Transport
+from llmgateway.errors import TransportError, UpstreamProtocolError
+from llmgateway.transport.base import Transport, read_whole
 from llmgateway.types.http import Headers
 from llmgateway.types.upstream import UpstreamRequest
 
@@ -23,6 +23,7 @@ class Scripted:
     chunks: Sequence[bytes | TransportError | asyncio.Event] = ()
     head: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     closed: bool = False
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def headers(self) -> Headers:
@@ -30,12 +31,29 @@ class Scripted:
 
     async def chunks_(self) -> AsyncIterator[bytes]:
         for chunk in self.chunks:
+            if self.closed:
+                raise _closed()
             if isinstance(chunk, asyncio.Event):
-                await chunk.wait()
+                await self._wait(chunk)
             elif isinstance(chunk, TransportError):
                 raise chunk
             else:
                 yield chunk
+
+    async def _wait(self, event: asyncio.Event) -> None:
+        """Wait for an event, or for the closing of the response."""
+        waits = [asyncio.ensure_future(it.wait()) for it in (event, self.closing)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self.closed:
+            raise _closed()
+
+
+def _closed() -> TransportError:
+    return UpstreamProtocolError("The response was closed before its end was read.")
 
 
 class _Response:
@@ -47,8 +65,12 @@ class _Response:
     def chunks(self) -> AsyncIterator[bytes]:
         return self.script.chunks_()
 
+    async def read(self, max_bytes: int) -> bytes:
+        return await read_whole(self.chunks(), max_bytes)
+
     async def aclose(self) -> None:
         self.script.closed = True
+        self.script.closing.set()
 
 
 class ScriptedTransport:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
-import sys
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from llmgateway.cli.access import RefusedToStart
-from llmgateway.cli.check import check
-from llmgateway.cli.keys import new_client_key
-from llmgateway.cli.serve import LOG_LEVELS, MissingExtra, Orders, plan_to_serve, run
-from llmgateway.cli.server_file import FileFaults
-from llmgateway.providers import EntryPointError, builtin
-from llmgateway.settings import client_key_digest
+from llmgateway import __version__
+from llmgateway.cli.orders import LOG_LEVELS, Orders
 
 __all__ = ["main"]
-
-_BAD_FILE = 1
-_NOT_STARTED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,9 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="llmgateway", description="One OpenAI-compatible API in front of many providers."
     )
-    parser.add_argument(
-        "--version", action="version", version=f"llmgateway {version('llmgateway')}"
-    )
+    parser.add_argument("--version", action="version", version=f"llmgateway {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the gateway as a server")
     serve.add_argument("--host", help="where to listen (default 127.0.0.1: this machine only)")
@@ -62,36 +52,32 @@ def _port(text: str) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     orders = Orders(options.host, options.port, options.config, options.demo, options.log_level)
-    try:
-        return run(plan_to_serve(orders, os.environ, builtin().discover()))
-    except FileFaults as faults:
-        _complain(*faults.lines())
-    except (RefusedToStart, MissingExtra, EntryPointError) as error:
-        _complain(f"llmgateway serve: {error}")
-    return _NOT_STARTED
+    with _collector_at_rest():
+        # Loaded only now: it is most of what a start takes, and hardly any of it becomes garbage.
+        from llmgateway.cli.serve import command
+
+        return command(orders, os.environ)
 
 
 def _check(options: argparse.Namespace) -> int:
-    try:
-        print("\n".join(check(options.file, os.environ, builtin().discover())))
-    except FileFaults as faults:
-        _complain(*faults.lines())
-        return _BAD_FILE
-    except EntryPointError as error:
-        _complain(f"llmgateway check: {error}")
-        return _BAD_FILE
-    return 0
+    # No other command draws trees.
+    from llmgateway.cli.check import command
+
+    return command(options.file, os.environ)
 
 
 def _key(options: argparse.Namespace) -> int:
-    key = new_client_key()
-    quoted = '"' + options.name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    name = options.name if options.name.replace("-", "").isalnum() else quoted
-    print(f"For the caller (it is not kept anywhere and not shown again):\n  {key}\n")
-    print("For the server's config file (the key cannot be found out from it):")
-    print(f'  [client_keys]\n  {name} = "{client_key_digest(key)}"')
-    return 0
+    # No other command makes keys.
+    from llmgateway.cli.keys import command
+
+    return command(options.name)
 
 
-def _complain(*lines: str) -> None:
-    print("\n".join(lines), file=sys.stderr)
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Collect no garbage while a server starts; it turns the collector on once it listens."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

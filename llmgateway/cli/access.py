@@ -6,10 +6,10 @@ not prove who he is, unless the file says `access = "open"` in so many words.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from llmgateway.engine.outline import is_loopback
 from llmgateway.settings import Settings
 
 __all__ = ["RefusedToStart", "admit", "is_loopback"]
@@ -21,22 +21,6 @@ _MAKE_A_KEY = "Make a key with `llmgateway key` and put its line under [client_k
 
 class RefusedToStart(Exception):
     """The server would be open to people who should not use it; the message says what to do."""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a server that listens at `host` is reached from this machine only.
-
-    A name counts only if it is `localhost`: what any other stands for, a resolver decides.
-    """
-    bare = host.removeprefix("[").removesuffix("]")
-    if bare.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        return False
-    # `::ffff:127.0.0.1` is one for some Pythons and not for others.
-    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 def admit(settings: Settings, host: str) -> Settings:

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from llmgateway.cli.access import RefusedToStart, admit, is_loopback
+from llmgateway.cli.access import RefusedToStart, admit
 from llmgateway.cli.server_file import (
-    Fault,
+    FileFault,
     FileFaults,
     ServerFile,
-    has_credential,
     parse_server_file,
     read_text,
 )
-from llmgateway.cli.tree import draw, spell
-from llmgateway.config import DEFAULT_CONFIG, parse_config
-from llmgateway.engine.resolve import origin_of, resolve
-from llmgateway.errors import InvalidConfig, InvalidRequest
-from llmgateway.providers import Registry
+from llmgateway.config import parse_config
+from llmgateway.engine.outline import draw, outline, spell
+from llmgateway.engine.resolve import resolve
+from llmgateway.errors import InvalidConfig
+from llmgateway.providers import EntryPointError, Registry, builtin
 from llmgateway.settings import Settings
 
-__all__ = ["check"]
+__all__ = ["check", "command"]
+
+_BAD_FILE = 1
+
+
+def command(path: Path, environment: Mapping[str, str]) -> int:
+    """Print what is to be said about a file; returns the exit code."""
+    try:
+        print("\n".join(check(path, environment, builtin().discover())))
+    except FileFaults as faults:
+        words = list(faults.lines())
+    except EntryPointError as error:
+        words = [f"llmgateway check: {error}"]
+    else:
+        return 0
+    print("\n".join(words), file=sys.stderr)
+    return _BAD_FILE
 
 
 def check(path: Path, environment: Mapping[str, str], registry: Registry) -> Iterator[str]:
@@ -42,7 +58,7 @@ def _routing_config(text: str, name: str, registry: Registry) -> Iterator[str]:
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         words = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-        raise FileFaults(name, [Fault(line, "", f"not valid JSON: {words}")]) from None
+        raise FileFaults(name, [FileFault(line, "", f"not valid JSON: {words}")]) from None
     try:
         config = parse_config(text)
         if config.names_provider:
@@ -51,7 +67,7 @@ def _routing_config(text: str, name: str, registry: Registry) -> Iterator[str]:
             lines = ["config: a policy; each request names its own provider"]
     except InvalidConfig as error:
         found = error.faults or (("", error.message),)
-        raise FileFaults(name, [Fault(None, key, words) for key, words in found]) from None
+        raise FileFaults(name, [FileFault(None, key, words) for key, words in found]) from None
     return iter([f"{name} is a valid routing config.", *lines])
 
 
@@ -59,18 +75,7 @@ def _server_file(file: ServerFile, registry: Registry) -> Iterator[str]:
     yield "The file is a valid server config."
     yield f"listens at: {spell(file.server.host)}, port {file.server.port}"
     yield f"access: {_access(file)}"
-    for name, stored in file.settings.providers.items():
-        host = f", host {spell(origin_of(stored.base_url))}" if stored.base_url else ""
-        kept = "key" if has_credential(name, file.settings, registry) else "no key"
-        yield f"provider {name}: {kept} stored{host}{_plain_text(stored.base_url)}"
-    if file.plan is not None:
-        yield "requests without a config go to:"
-        yield from draw(file.plan)
-    elif file.settings.default_provider is not None:
-        yield "requests without a config go to the default provider:"
-        yield from _default(file.settings, registry)
-    else:
-        yield "requests without a config name their provider themselves"
+    yield from outline(file.settings, registry, file.plan)
 
 
 def _access(file: ServerFile) -> str:
@@ -78,20 +83,3 @@ def _access(file: ServerFile) -> str:
         return admit(file.settings, file.server.host).access
     except RefusedToStart as refusal:
         return f"`serve` would refuse to start. {refusal}"
-
-
-def _plain_text(base_url: str | None) -> str:
-    """Warn where keys would cross a network unencrypted."""
-    if base_url is None or not origin_of(base_url).startswith("http:"):
-        return ""
-    host = origin_of(base_url).removeprefix("http://").rpartition(":")[0]
-    return (
-        "" if is_loopback(host) else " (WARNING: http, so keys and prompts can be read on the way)"
-    )
-
-
-def _default(settings: Settings, registry: Registry) -> Iterator[str]:
-    try:
-        yield from draw(resolve(DEFAULT_CONFIG, registry, settings))
-    except InvalidRequest as error:
-        yield f"config: {error.message}"

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 
+from llmgateway.cli.welcome import Example
+from llmgateway.gateway import Gateway
 from llmgateway.settings import ProviderSettings, Settings
+from llmgateway.testing import FakeProvider
 from llmgateway.testing.fake_row import FAKE
+from llmgateway.testing.server import EmbeddedServer, serve_in_loop
 
-__all__ = ["Example", "examples", "with_fake_provider"]
+__all__ = ["demo_gateway", "examples", "with_fake_provider"]
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Something to try."""
-
-    title: str
-    code: str
-    language: str = "sh"
+def demo_gateway(settings: Settings) -> tuple[Gateway, AbstractAsyncContextManager[None]]:
+    """Return a gateway in front of the fake provider, and what runs that one beside it."""
+    upstream = EmbeddedServer(FakeProvider())
+    settings = with_fake_provider(settings, upstream.bind().url)
+    return Gateway(settings, providers=(FAKE,)), serve_in_loop(upstream)
 
 
 def with_fake_provider(settings: Settings, origin: str) -> Settings:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from llmgateway.cli.access import admit
-from llmgateway.cli.server_file import ServerFile, parse_server_file, read_text
-from llmgateway.providers import Registry
+from llmgateway.cli.access import RefusedToStart, admit
+from llmgateway.cli.orders import Orders
+from llmgateway.cli.server_file import FileFaults, ServerFile, parse_server_file, read_text
+from llmgateway.providers import EntryPointError, Registry, builtin
 from llmgateway.settings import Settings
 
-__all__ = ["MissingExtra", "Orders", "ServePlan", "plan_to_serve", "run"]
+__all__ = ["MissingExtra", "ServePlan", "command", "plan_to_serve", "run"]
 
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+_NOT_STARTED = 2
 
 
 class MissingExtra(Exception):
     """What serving needs is not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the command line says; None: nothing."""
-
-    host: str | None = None
-    port: int | None = None
-    config: Path | None = None
-    demo: bool = False
-    log_level: str = "info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +31,18 @@ class ServePlan:
     grace_s: float
     demo: bool
     log_level: str
+
+
+def command(orders: Orders, environment: Mapping[str, str]) -> int:
+    """Serve until a signal ends it, or say why not; returns the exit code."""
+    try:
+        return run(plan_to_serve(orders, environment, builtin().discover()))
+    except FileFaults as faults:
+        words = list(faults.lines())
+    except (RefusedToStart, MissingExtra, EntryPointError) as error:
+        words = [f"llmgateway serve: {error}"]
+    print("\n".join(words), file=sys.stderr)
+    return _NOT_STARTED
 
 
 def plan_to_serve(orders: Orders, environment: Mapping[str, str], registry: Registry) -> ServePlan:

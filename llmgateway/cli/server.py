@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import math
 import signal
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
-from llmgateway.cli.demo import with_fake_provider
 from llmgateway.cli.serve import ServePlan
-from llmgateway.cli.welcome import welcome
+from llmgateway.cli.welcome import Examples, welcome
 from llmgateway.gateway import Gateway
-from llmgateway.testing import FakeProvider
-from llmgateway.testing.fake_row import FAKE
-from llmgateway.testing.server import EmbeddedServer, expect_cuts, serve_in_loop
+from llmgateway.redaction import RedactingFilter
 from llmgateway_asgi import GatewayApp
+from llmgateway_asgi.cuts import expect_cuts
 
 __all__ = ["serve"]
 
@@ -31,6 +31,10 @@ logger = logging.getLogger("llmgateway")
 _LOOK_S = 0.2
 """How often the end of the grace looks for a second signal."""
 _CANCEL_WITHIN_S = 0.5
+_YOUNG_OBJECTS = 10_000
+"""So many containers more than before are looked through for garbage; Python's own: 700."""
+_ACCEPTORS = 8
+"""How many connections are taken in one turn of the loop, for each address."""
 _TALKATIVE = ("httpx", "httpcore", "hpack")
 """Their lines hold URLs and headers, and so keys: never below a warning."""
 
@@ -38,15 +42,10 @@ _TALKATIVE = ("httpx", "httpcore", "hpack")
 def serve(plan: ServePlan) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
     _log_at(plan.log_level)
-    upstream = EmbeddedServer(FakeProvider()) if plan.demo else None
-    settings = plan.settings
-    if upstream is not None:
-        settings = with_fake_provider(settings, upstream.bind().url)
-    gateway = Gateway(settings, providers=(FAKE,) if plan.demo else ())
-    server = StandaloneServer(gateway, plan)
+    server, beside = _with_fake_provider(plan) if plan.demo else _alone(plan)
     try:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            runner.run(_serve(server, upstream))
+            runner.run(_serve(server, beside))
     except SystemExit:
         # uvicorn's way of saying that it could not start; its own line says why.
         print("The server could not start; the reason stands above.", file=sys.stderr)
@@ -54,10 +53,24 @@ def serve(plan: ServePlan) -> int:
     return 0
 
 
-async def _serve(server: StandaloneServer, upstream: EmbeddedServer | None) -> None:
-    async with AsyncExitStack() as stack:
-        if upstream is not None:
-            await stack.enter_async_context(serve_in_loop(upstream))
+_Served = tuple["StandaloneServer", AbstractAsyncContextManager[None]]
+"""The server, and what runs beside it."""
+
+
+def _alone(plan: ServePlan) -> _Served:
+    return StandaloneServer(Gateway(plan.settings), plan), nullcontext()
+
+
+def _with_fake_provider(plan: ServePlan) -> _Served:
+    # What is for trying and testing is loaded for those alone.
+    from llmgateway.cli.demo import demo_gateway, examples
+
+    gateway, beside = demo_gateway(plan.settings)
+    return StandaloneServer(gateway, plan, examples), beside
+
+
+async def _serve(server: StandaloneServer, beside: AbstractAsyncContextManager[None]) -> None:
+    async with beside:
         await server.serve()
 
 
@@ -73,6 +86,8 @@ def _log_at(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactingFilter())  # here, so that lines of libraries have no secret too
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     # uvicorn's own news are of no use beside the greeting.
@@ -85,7 +100,7 @@ def _log_at(level: str) -> None:
 class StandaloneServer(uvicorn.Server):
     """uvicorn that greets, and that lets open answers end before it does."""
 
-    def __init__(self, gateway: Gateway, plan: ServePlan) -> None:
+    def __init__(self, gateway: Gateway, plan: ServePlan, examples: Examples | None = None) -> None:
         debug = plan.log_level == "debug"
         super().__init__(
             uvicorn.Config(
@@ -106,17 +121,40 @@ class StandaloneServer(uvicorn.Server):
         )
         self._gateway = gateway
         self._plan = plan
+        self._examples = examples
 
     async def startup(self, sockets: Any = None) -> None:
         """Start to listen, and say where."""
         await super().startup(sockets)
         if self.started:
+            await self._accept_more()
             port = self.servers[0].sockets[0].getsockname()[1]
             plan = self._plan
             settings, registry = self._gateway.settings, self._gateway.registry
-            for line in welcome(settings, registry, plan.host, port, demo=plan.demo):
+            for line in welcome(settings, registry, plan.host, port, demo=self._examples):
                 print(line)
             sys.stdout.flush()
+            _collect_from_now_on()
+
+    async def _accept_more(self) -> None:
+        """Listen at each address several times over.
+
+        libuv takes one connection from each listener in a turn of the loop, so that a crowd which
+        comes to a busy server would wait for as many turns.
+        """
+        loop = asyncio.get_running_loop()
+        new_protocol: Any = self.config.http_protocol_class
+        protocol = partial(
+            new_protocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        listening = [sock for server in self.servers for sock in server.sockets]
+        for sock in listening * (_ACCEPTORS - 1):
+            self.servers.append(
+                await loop.create_server(protocol, sock=sock.dup(), backlog=self.config.backlog)
+            )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal for an order to end well.
@@ -139,6 +177,17 @@ class StandaloneServer(uvicorn.Server):
         await _cancel(list(open_))
         self.config.timeout_graceful_shutdown = 1
         await super().shutdown(sockets)
+
+
+def _collect_from_now_on() -> None:
+    """Start to collect garbage, but never look at what the start has made.
+
+    That lives as long as the process, and the collector would walk through all 45,000 objects of
+    it again and again. A request leaves next to no cycles, so to look seldom costs little memory.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    gc.enable()
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

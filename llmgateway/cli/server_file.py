@@ -10,34 +10,31 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from llmgateway.cli.toml_lines import key_lines, line_of
-from llmgateway.engine.check import KeyPath, check_settings, did_you_mean, dotted
+from llmgateway.engine.check import Fault, dotted
 from llmgateway.engine.plan import Plan
+from llmgateway.engine.reading import read_settings, resolved, validated
 from llmgateway.providers import Registry
-from llmgateway.settings import Limits, Settings, resolve_environment
+from llmgateway.settings import Settings
 
 __all__ = [
-    "Fault",
+    "FileFault",
     "FileFaults",
     "ServerFile",
     "ServerSection",
-    "has_credential",
     "parse_server_file",
     "read_text",
 ]
 
-_Model = TypeVar("_Model", bound=BaseModel)
-
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_UNSET = "a-placeholder-for-a-variable-that-is-not-set"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FileFault:
     """One thing that is wrong with a file."""
 
     line: int | None
@@ -49,7 +46,7 @@ class Fault:
 class FileFaults(Exception):
     """A file cannot be used, for all these reasons."""
 
-    def __init__(self, name: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, name: str, faults: Sequence[FileFault]) -> None:
         super().__init__(f"{name} cannot be used")
         self.name = name
         self.faults = tuple(sorted(faults, key=lambda fault: (fault.line or 0, fault.key)))
@@ -92,7 +89,7 @@ def read_text(path: Path) -> str:
         reason = error.strerror or "cannot be read"
     except UnicodeDecodeError:
         reason = "is not UTF-8 text"
-    raise FileFaults(path.name, [Fault(None, "", reason)])
+    raise FileFaults(path.name, [FileFault(None, "", reason)])
 
 
 def parse_server_file(
@@ -100,29 +97,19 @@ def parse_server_file(
 ) -> ServerFile:
     """Return what a config file says; raises `FileFaults`."""
     data = _parsed(text, name)
-    faults: list[tuple[KeyPath, str]] = []
-    data = _resolved(data, (), environment, faults)
-    server = _validated(ServerSection, data.pop("server", {}), ("server",), faults)
-    settings = _validated(Settings, data, (), faults)
-    faults = [exact for path, words in faults for exact in _pinpointed(path, words, data)]
-    # What is sound is looked at in any case, so that one run finds all faults.
-    sound = settings or _sound_part(data, faults)
-    found, plan = check_settings(sound, registry)
-    faults += found
+    unset: list[Fault] = []
+    found: list[Fault] = []
+    said = resolved(data.pop("server", {}), ("server",), environment, unset)
+    server = validated(ServerSection, said, ("server",), found)
+    read = read_settings(data, environment, registry, beside=("server",))
+    faults = [*read.faults, *unset, *(fault for fault in found if fault[0] not in dict(unset))]
+    settings = read.settings
     if faults or settings is None or server is None:
         lines = key_lines(text)
         raise FileFaults(
-            name, [Fault(line_of(path, lines), dotted(path), words) for path, words in faults]
+            name, [FileFault(line_of(path, lines), dotted(path), words) for path, words in faults]
         )
-    return ServerFile(settings, server, plan)
-
-
-def has_credential(name: str, settings: Settings, registry: Registry) -> bool:
-    """Tell whether the settings hold a provider's key, or another secret of its kind."""
-    stored = settings.providers[name]
-    row = registry.get(name)
-    secrets = {option.name for option in row.options if option.secret} if row else set()
-    return stored.api_key is not None or not secrets.isdisjoint(stored.options)
+    return ServerFile(settings, server, read.plan)
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
@@ -135,85 +122,4 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
     place = _AT_LINE.search(message)
     line = int(place[1] or text.count("\n") + 1) if place else None
     words = _AT_LINE.sub("", message)
-    raise FileFaults(name, [Fault(line, "", f"not valid TOML: {words}")])
-
-
-def _resolved(
-    value: Any, path: KeyPath, environment: Mapping[str, str], faults: list[tuple[KeyPath, str]]
-) -> Any:
-    """Put the environment's values in place of `env:NAME`, and go on after a missing one."""
-    if isinstance(value, dict):
-        return {k: _resolved(v, (*path, k), environment, faults) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_resolved(v, (*path, i), environment, faults) for i, v in enumerate(value)]
-    try:
-        found = resolve_environment(value, environment)
-    except ValueError as error:
-        faults.append((path, str(error)))
-        return _UNSET
-    if found == "" and value != "":
-        faults.append((path, f"the environment variable {value[len('env:') :]} is empty"))
-        return _UNSET
-    return found
-
-
-def _validated(
-    model: type[_Model], data: Any, prefix: KeyPath, faults: list[tuple[KeyPath, str]]
-) -> _Model | None:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        faults += [_in_words(item["loc"], item["type"], item["msg"], prefix) for item in found]
-        return None
-
-
-def _pinpointed(
-    path: KeyPath, words: str, data: Mapping[str, Any]
-) -> Iterator[tuple[KeyPath, str]]:
-    """Turn a fault of a whole list or table of settings into faults of its items."""
-    value = data.get(str(path[0])) if len(path) == 1 else None
-    alone: list[tuple[str | int, Any]] = []
-    if isinstance(value, dict):
-        alone = [(key, {key: item}) for key, item in value.items()]
-    elif isinstance(value, list):
-        alone = [(index, [item]) for index, item in enumerate(value)]
-    found: list[tuple[KeyPath, str]] = []
-    for step, only in alone:
-        its: list[tuple[KeyPath, str]] = []
-        _validated(Settings, {path[0]: only}, (), its)
-        found += [((*path, step), its_words) for _, its_words in its[:1]]
-    yield from found or [(path, words)]
-
-
-def _sound_part(data: dict[str, Any], faults: Sequence[tuple[KeyPath, str]]) -> Settings:
-    """Return the settings without the keys that have faults."""
-    for path, _ in faults:
-        data = _without(data, path)
-    try:
-        return Settings.model_validate(data)
-    except ValidationError:
-        return Settings()  # two keys that are sound by themselves contradict each other
-
-
-def _without(value: Any, path: KeyPath) -> Any:
-    if not path or not isinstance(value, dict) or path[0] not in value:
-        return value
-    rest = {key: item for key, item in value.items() if key != path[0]}
-    if len(path) == 1:
-        return rest
-    return {**rest, path[0]: _without(value[path[0]], path[1:])}
-
-
-def _in_words(loc: KeyPath, kind: str, message: str, prefix: KeyPath) -> tuple[KeyPath, str]:
-    path = (*prefix, *loc)
-    if kind != "extra_forbidden":
-        return path, message.removeprefix("Value error, ")
-    return path, "unknown key" + did_you_mean(str(path[-1]), _siblings(path))
-
-
-def _siblings(path: KeyPath) -> list[str]:
-    """Return the keys that there are beside an unknown one."""
-    tables: dict[KeyPath, type[BaseModel]] = {("server",): ServerSection, ("limits",): Limits}
-    model = tables.get(path[:-1])
-    return list(model.model_fields) if model else [*Settings.model_fields, "server"]
+    raise FileFaults(name, [FileFault(line, "", f"not valid TOML: {words}")])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from llmgateway.cli.demo import Example, examples
-from llmgateway.cli.server_file import has_credential
+from llmgateway.engine.reading import has_credential
 from llmgateway.providers import Registry
 from llmgateway.settings import Settings
 
-__all__ = ["LAST_LINE", "base_url", "welcome"]
+__all__ = ["LAST_LINE", "Example", "Examples", "base_url", "welcome"]
 
 LAST_LINE = "Ctrl+C stops it."
 """What the message ends with, for those who wait for it."""
@@ -28,6 +29,23 @@ _ACCESS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Something to try."""
+
+    title: str
+    code: str
+    language: str = "sh"
+
+
+class Examples(Protocol):
+    """Makes what to try against a gateway at an address."""
+
+    def __call__(self, base_url: str, *, with_key: bool = False) -> Sequence[Example]:
+        """Return it; `with_key`: the gateway asks for a client key."""
+        ...
+
+
 def base_url(host: str, port: int) -> str:
     """Return the address at which this machine reaches a server that listens at `host`."""
     bare = host.removeprefix("[").removesuffix("]")
@@ -36,9 +54,14 @@ def base_url(host: str, port: int) -> str:
 
 
 def welcome(
-    settings: Settings, registry: Registry, host: str, port: int, *, demo: bool = False
+    settings: Settings,
+    registry: Registry,
+    host: str,
+    port: int,
+    *,
+    demo: Examples | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of the start-up message."""
+    """Yield the lines of the start-up message; `demo`: what demo mode has to show."""
     url = base_url(host, port)
     everywhere = "  (and every other address of this machine)" if host in _ALL_ADDRESSES else ""
     yield f"llmgateway serves {url}/v1{everywhere}"
@@ -46,7 +69,7 @@ def welcome(
     stored = [name for name in settings.providers if has_credential(name, settings, registry)]
     if stored:
         yield f"stored provider keys: {', '.join(stored)}"
-    elif not demo:
+    elif demo is None:
         yield "stored provider keys: none; callers bring their own"
     if settings.allow_loopback_upstreams:
         yield (
@@ -54,10 +77,10 @@ def welcome(
             "can call here; allow_loopback_upstreams = false turns that off"
         )
     with_key = settings.access == "keys"
-    if demo:
+    if demo is not None:
         yield "demo mode: the provider `fake` answers; other providers work with your own keys"
     yield ""
-    shown = examples(url, with_key=with_key) if demo else _examples(settings, stored, url)
+    shown = demo(url, with_key=with_key) if demo else _examples(settings, stored, url)
     for example in shown:
         yield f"# {example.title}"
         yield example.code

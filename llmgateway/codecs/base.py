@@ -73,6 +73,14 @@ class Watch(Protocol):
         """Take the next event; parse no more of it than the answer needs."""
         ...
 
+    def skim(self, block: bytes) -> bool:
+        """Take some whole events as they came, if nothing in them tells anything; else False.
+
+        True: `feed` would have changed nothing, and seen in none of them an error or bare usage.
+        False, and none is taken: they must be fed one by one, for all that can be told so cheaply.
+        """
+        ...
+
     def owed(self) -> bytes:
         """Return what a good end still needs (`data: [DONE]`), or nothing."""
         ...
@@ -246,10 +254,11 @@ class Door(Protocol):
         ...
 
     @property
-    def marks(self) -> tuple[bytes, ...]:
+    def marks(self) -> tuple[bytes, ...] | None:
         """Bytes of which some stand in every raw body that `without_marks` would change.
 
-        Most bodies have none, so that a search is all that native calls pay.
+        Most bodies have none, so that a search is all that native calls pay. None where
+        `without_marks` itself costs less: it looks at turns, the search at each byte of a text.
         """
         ...
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from llmgateway.codecs.base import Event, EventKind
 from llmgateway.codecs.faults import Fault, find_fault
-from llmgateway.codecs.sse import DONE
+from llmgateway.codecs.sse import DONE, is_bare
 from llmgateway.codecs.usage import read_usage
 from llmgateway.errors import UpstreamError
 from llmgateway.types import JSON
@@ -47,6 +48,20 @@ class ChoicesWatch:
     are scanned, not parsed, so that the relay costs little.
     """
 
+    __slots__ = (
+        "_expected",
+        "_finished",
+        "_has_content",
+        "_is_done",
+        "_lessons",
+        "_may_skim",
+        "_provider",
+        "_seen",
+        "_shape",
+        "error",
+        "usage",
+    )
+
     def __init__(self, request: JSON | None, provider: str) -> None:
         self._expected = _expected_choices(request or {})
         self._provider = provider
@@ -54,6 +69,8 @@ class ChoicesWatch:
         self._finished: set[int] = set()
         self._has_content = False
         self._may_skim = False
+        self._shape: Shape | None = None
+        self._lessons = _LESSONS
         self._is_done = False
         self.usage: Usage | None = None
         self.error: UpstreamError | None = None
@@ -75,6 +92,23 @@ class ChoicesWatch:
         if self._may_skim and event.name is None and data[:1] == b"{" and not _TELLING(data):
             return EventKind.CONTENT
         return self._read(event)
+
+    def skim(self, block: bytes) -> bool:
+        """Take some whole events, if none of them tells anything; see `Watch`."""
+        if not self._may_skim:
+            return False
+        if self._shape is not None and self._shape.fits(block):
+            return True
+        is_plain = (
+            is_bare(block)
+            and _is_null(block, b'"finish_reason"')
+            and _is_null(block, b'"usage"')
+            and b'"error"' not in block
+        )
+        if is_plain and self._lessons:
+            self._lessons -= 1
+            self._shape = Shape.of(block)
+        return is_plain
 
     def _read(self, event: Event) -> EventKind:
         if event.data.startswith(DONE):
@@ -103,6 +137,70 @@ class ChoicesWatch:
                 self._finished.add(number)
             self._has_content = self._has_content or _has_content(choice)
         self._may_skim = self._has_content and self._expected == 1
+
+
+_LESSONS: Final = 8
+"""So many shapes are learnt from one stream: one whose events all differ is not worth more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One plain event but for its text, and for its last string, which may be padding.
+
+    A provider writes the events of a stream all alike, so a few comparisons know most of them
+    again. A text that holds no quote and ends in no backslash hides no key: all keys of what fits
+    are those of the event that the shape was made of, before the same values.
+    """
+
+    start: bytes
+    """Up to the text, its quote included."""
+    middle: bytes
+    """From the quote after the text to the end, or to the last string, its quote included."""
+    is_padded: bool
+
+    @classmethod
+    def of(cls, block: bytes) -> Shape | None:
+        """Return the shape of a plain event; None for more than one, or one without a text."""
+        text = _TEXT(block)
+        if text is None or b"\r" in block or block.find(b"\n") != len(block) - 2:
+            return None
+        start, stop = text.span(1)
+        last = len(block) - len(_LAST)
+        quote = block.rfind(b'"', 0, last)
+        is_padded = block.endswith(_LAST) and stop < quote
+        return cls(block[:start], block[stop : quote + 1 if is_padded else None], is_padded)
+
+    def fits(self, block: bytes) -> bool:
+        """Tell whether this is one event that differs only in those texts."""
+        start, middle = self.start, self.middle
+        if not block.startswith(start):
+            return False
+        stop = block.find(b'"', len(start))
+        size = len(block)
+        if (
+            not block.startswith(middle, stop)
+            or block[stop - 1] == _BACKSLASH
+            or block.find(b"\n") != size - 2
+            or b"\r" in block
+        ):
+            return False
+        stop += len(middle)
+        if not self.is_padded:
+            return stop == size
+        last = block.find(b'"', stop)
+        return last == size - 4 and block.endswith(_LAST) and block[last - 1] != _BACKSLASH
+
+
+_TEXT: Final = re.compile(rb'"(?:content|text|reasoning(?:_content)?)": ?"([^"\\]*)"[,}]').search
+_LAST: Final = b'"}\n\n'
+_BACKSLASH: Final = ord("\\")
+
+
+def _is_null(block: bytes, key: bytes) -> bool:
+    """Tell whether a key stands before no value but null, wherever it stands."""
+    count = block.count(key)
+    # Counting is about ten times as fast as a regular expression.
+    return not count or count in (block.count(key + b":null"), block.count(key + b": null"))
 
 
 def parse_object(data: bytes) -> JSON:

@@ -92,4 +92,11 @@ class OpenAIFormat:
 
 def has_list(*names: str) -> Callable[[JSON], bool]:
     """Return a test for a body that has a list under one of `names`."""
-    return lambda body: any(isinstance(body.get(name), list) for name in names)
+
+    def test(body: JSON) -> bool:
+        for name in names:
+            if isinstance(body.get(name), list):
+                return True
+        return False
+
+    return test

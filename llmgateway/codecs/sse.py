@@ -6,6 +6,7 @@ Nothing here looks into an event's data; that is a Watch's business.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -29,6 +30,16 @@ class SSESplitter:
     https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     """
 
+    __slots__ = (
+        "_buffer",
+        "_by_line",
+        "_end",
+        "_has_cr",
+        "_max_event_bytes",
+        "_scanned",
+        "is_over",
+    )
+
     def __init__(self, framing: Framing, max_event_bytes: int) -> None:
         if framing is Framing.NONE:
             raise ValueError("a body without framing has no events")
@@ -39,19 +50,53 @@ class SSESplitter:
         self._scanned = 0
         """How much of the buffer is known to hold no end of an event."""
         self._has_cr = False
-        self._is_over = False
+        self.is_over = False
+        """Whether an event over the cap has come: the next call raises."""
 
     @property
     def rest(self) -> bytes:
         """The bytes after the last whole event."""
         return bytes(self._buffer)
 
+    def skim(self, data: bytes, is_plain: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
+        """Take whole events uncut from the front of what was read; return them and what is left.
+
+        They are as many as `is_plain` is found to accept. What is left must be fed.
+        """
+        buffer = self._buffer
+        has_cr = b"\r" in data
+        end = b"\r\n\r\n" if has_cr else b"\n\n"
+        size = len(buffer) + len(data)
+        is_mixed = has_cr < self._has_cr
+        if is_mixed or self._by_line or size > self._max_event_bytes:
+            return b"", data
+        if not buffer and data.endswith(end):
+            block = data  # as most providers send: each read ends with an event
+        else:
+            stop = data.rfind(end) + len(end)
+            if stop < len(end):
+                return b"", data
+            block = b"".join((buffer, data[:stop]))
+        if block.endswith(b"\n", 0, -len(end)):
+            return b"", data  # which of the blank lines ends the event is for `feed` to say
+        length = len(block) if is_plain(block) else _plain_length(block, end, is_plain)
+        if not length:
+            return b"", data
+        self._has_cr = has_cr
+        if block is data and length == size:
+            return data, b""
+        held = len(buffer)
+        if held:
+            buffer.clear()
+            self._scanned = 0
+        return block[:length], data[length - held :]
+
     def feed(self, data: bytes) -> list[Event]:
         """Take what was read and return the events that are now whole.
 
         Raises `UpstreamTooLarge` for an event over the cap, once those before it are handed out.
         """
-        if self._is_over:
+        if self.is_over:
             raise UpstreamTooLarge(_TOO_LARGE)
         if self._has_cr or (b"\r" in data and not self._by_line):
             self._has_cr = True
@@ -65,7 +110,7 @@ class SSESplitter:
         Providers leave out the last blank line, or the last line end. Such an event counts only
         if its data is `[DONE]` or a whole JSON object; it gets the line ends that it lacks.
         """
-        if self._is_over:
+        if self.is_over:
             raise UpstreamTooLarge(_TOO_LARGE)
         raws = self._cut_mixed(at_end=True) if self._has_cr else []
         last = _terminated(self.rest.strip(b"\r") if self._by_line else self.rest)
@@ -114,19 +159,69 @@ class SSESplitter:
     def _within_cap(self, raws: list[bytes]) -> list[Event]:
         read = _event_of_lines if self._has_cr else _event
         cap = self._max_event_bytes
-        self._is_over = len(self._buffer) > cap
+        self.is_over = len(self._buffer) > cap
         events = []
         for raw in raws:
             if len(raw) > cap:
-                self._is_over = True
+                self.is_over = True
                 break
             events.append(read(raw))
-        if self._is_over:
+        if self.is_over:
             self._buffer.clear()
             if not events:
                 raise UpstreamTooLarge(_TOO_LARGE)
         return events
 
+
+def _plain_length(block: bytes, end: bytes, is_plain: Callable[[bytes], bool]) -> int:
+    """Return how much of a block is plain, from its start, where the whole is not.
+
+    What tells something mostly stands last. So what is left is halved as long as its first half
+    is plain, which costs no more than one more look at the block.
+    """
+    done = 0
+    while True:
+        half = block.rfind(end, done, (done + len(block)) // 2) + len(end)
+        if half < done + len(end) or not is_plain(block[done:half]):
+            return done
+        done = half
+
+
+def is_bare(block: bytes) -> bool:
+    """Tell whether each of some whole events is just one line of data, which begins an object.
+
+    All line ends must be LF, or all CRLF. False for an event that is written in another way.
+    """
+    lines = block.count(b"\n")
+    if b"\r" not in block:
+        return block.startswith(_BARE) and lines == 2 * block.count(_NEXT_BARE) + 2
+    return (
+        block.startswith(_BARE)
+        and lines == block.count(b"\r") == 2 * block.count(_NEXT_BARE_CRLF) + 2
+        and block.endswith(b"\r\n\r\n")
+    )
+
+
+def is_named(block: bytes) -> bool:
+    """Tell whether each of some whole events is a name and one line of data that begins an object.
+
+    All line ends must be LF. False for an event that is written in another way.
+    """
+    events = block.count(b"\n" + _BARE)
+    return (
+        block.startswith(_NAME)
+        and block.endswith(b"\n\n")
+        and block.count(b"\n\n" + _NAME) == events - 1
+        # These are all that there are, so nothing else stands between any two of them.
+        and block.count(b"\n") == 3 * events
+        and b"\r" not in block
+    )
+
+
+_NAME: Final = b"event: "
+_BARE: Final = b"data: {"
+_NEXT_BARE: Final = b"\n\n" + _BARE
+_NEXT_BARE_CRLF: Final = b"\r\n\r\n" + _BARE
 
 _TOO_LARGE = "The provider sent an event over the size limit. Ask for less, or raise the limit."
 

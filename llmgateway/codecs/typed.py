@@ -10,7 +10,7 @@ from typing import Final
 from llmgateway.codecs.base import Event, EventKind
 from llmgateway.codecs.choices import event_fault, parse_object
 from llmgateway.codecs.faults import Fault, find_fault
-from llmgateway.codecs.sse import DONE
+from llmgateway.codecs.sse import DONE, is_bare, is_named
 from llmgateway.codecs.usage import read_usage
 from llmgateway.errors import UpstreamError
 from llmgateway.types import JSON
@@ -73,6 +73,15 @@ class TypedWatch:
             if not self._is_telling(data):
                 return EventKind.CONTENT
         return self._read(event)
+
+    def skim(self, block: bytes) -> bool:
+        """Take some whole events, if none of them tells anything; see `Watch`."""
+        return (
+            self._has_content
+            and (is_named(block) or is_bare(block))
+            and b"event: error" not in block
+            and not self._is_telling(block)
+        )
 
     def _read(self, event: Event) -> EventKind:
         if event.data.startswith(DONE):

@@ -39,6 +39,8 @@ def read_usage(usage: object) -> Usage | None:
     """
     if not isinstance(usage, dict):
         return None
+    if len(usage) == 3 and (plain := _plain(usage)) is not None:
+        return plain
     counts = _main_counts(usage)
     if counts is None:
         return None
@@ -68,6 +70,20 @@ def read_usage(usage: object) -> Usage | None:
         output_audio=speech,
         reasoning=reasoning,
     )
+
+
+def _plain(usage: Mapping[str, Any]) -> Usage | None:
+    """Read what most providers send, and nothing beside it: two figures and their sum."""
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if (
+        type(prompt) is int
+        and type(completion) is int
+        and 0 <= prompt <= MAX_TOKENS
+        and 0 <= completion <= MAX_TOKENS
+        and usage.get("total_tokens") == prompt + completion
+    ):
+        return Usage(input=prompt, output=completion)
+    return None
 
 
 def _main_counts(usage: Mapping[str, Any]) -> tuple[int, int, int] | None:
@@ -107,17 +123,24 @@ def _part(names: tuple[str, ...], *places: object) -> int:
     for place in places:
         if isinstance(place, dict):
             for name in names:
-                if count := _count(place.get(name)):
+                value = place.get(name)
+                if value and (count := _count(value)):
                     return count
     return 0
 
 
 def _first(source: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((source[name] for name in names if source.get(name) is not None), None)
+    for name in names:
+        value = source.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def _count(value: object) -> int | None:
     """Return `value` if it can be a number of tokens."""
+    if type(value) is int:
+        return value if 0 <= value <= MAX_TOKENS else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):

@@ -95,6 +95,7 @@ def _leaf(target: schema.Target, policy: Policy, path: str) -> Leaf:
         options={name: text for name, text in options.items() if text},
         policy=policy,
         name=target.name,
+        virtual_key=target.virtual_key or None,
     )
 
 

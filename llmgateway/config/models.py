@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from llmgateway.types import JSON
+from llmgateway.types.value import value
 
 DEFAULT_RETRY_CODES = frozenset({429, 500, 502, 503, 504, 529})
 """Statuses that are retried where `retry` names none. Source: Portkey's docs, automatic retries."""
@@ -52,7 +53,8 @@ class Leaf:
     path: str
     """Its JSON path as the response header names it: `config.targets[1].targets[0]`."""
     provider: str | None
-    """None only at a root that leaves the choice to the request."""
+    """None where a virtual key says it, or at a root that leaves the choice to the request.
+    `@slug` is a virtual key, or else the provider of that id."""
     api_key: SecretStr | None
     options: Mapping[str, str] = field(repr=False)
     """Every key of the target that is no routing key, by its snake_case name, values as strings.
@@ -61,6 +63,23 @@ class Leaf:
     """
     policy: Policy
     name: str | None = None
+    virtual_key: str | None = None
+    """Its slug, with or without a leading `@`."""
+
+    @property
+    def slug(self) -> str | None:
+        """What is looked for among the virtual keys of the caller's workspace."""
+        if self.virtual_key is not None:
+            return self.virtual_key.removeprefix("@")
+        named = self.provider or self.model_with_slug
+        return named[1:].partition("/")[0] if named is not None and named[:1] == "@" else None
+
+    @property
+    def model_with_slug(self) -> str | None:
+        """`@slug/model` in `override_params`, where nothing else of the leaf names a provider."""
+        model = self.policy.override_params.get("model")
+        names = isinstance(model, str) and model.startswith("@") and "/" in model
+        return model if names and self.provider is None and self.virtual_key is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +139,19 @@ class Config:
 
     root: Node
     names_provider: bool
-    """Whether the root has `provider` or `targets`; credentials in headers count only if not."""
+    """Whether the root has `provider`, `virtual_key` or `targets`; credentials in headers count
+    only if not."""
     reads_params: bool
     """Whether a condition reads the body, which then must be sent as it was read (S3)."""
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield every leaf, in the order of the JSON."""
         yield from leaves_of(self.root)
+
+    @property
+    def slugs(self) -> frozenset[str]:
+        """The slugs that its leaves may mean virtual keys by."""
+        return frozenset(slug for leaf in self.leaves() if (slug := leaf.slug) is not None)
 
 
 def leaves_of(node: Node) -> Iterator[Leaf]:
@@ -138,7 +163,7 @@ def leaves_of(node: Node) -> Iterator[Leaf]:
             yield from leaves_of(target)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Facts:
     """What conditions may ask about a request; values are JSON as orjson reads it."""
 

@@ -36,7 +36,7 @@ MAX_FAULTS = 100
 
 _INVALID = "Invalid config passed"
 _NOT_JSON = "Invalid config passed. You need to pass a valid json"
-_SAVED = "Saved configs (pc-…) are not available yet; pass the config itself as JSON"
+_SAVED = "Saved configs (pc-…) cannot be named here; pass the config itself as JSON"
 _LEGACY = (
     "This version of config is not supported in this route. Please migrate to the latest version"
 )
@@ -66,7 +66,7 @@ def parse_config(raw: bytes | str | Mapping[str, Any]) -> Config:
     _check_size(tree)
     return Config(
         root=tree,
-        names_provider=isinstance(tree, Branch) or tree.provider is not None,
+        names_provider=isinstance(tree, Branch) or bool(tree.provider or tree.virtual_key),
         reads_params=any(condition.query.reads_params for condition in _conditions(tree)),
     )
 

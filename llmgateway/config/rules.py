@@ -73,10 +73,16 @@ def _purpose(node: Mapping[str, Any], location: Location) -> Iterator[Fault]:
         yield (*location, "strategy"), "A strategy needs 'targets'"
     elif "targets" in said:
         yield (*location, "targets"), "'targets' need a 'strategy' that chooses among them"
-    elif location and not said & _NAMES_PROVIDER:
+    elif location and not (said & _NAMES_PROVIDER or _names_in_model(node)):
         yield location, f"{_NEITHER}; a target inherits no provider"
     elif not said & _GIVES_ROOT_PURPOSE:
         yield location, f"{_NEITHER}, or a policy such as 'retry' or 'request_timeout'"
+
+
+def _names_in_model(node: Mapping[str, Any]) -> bool:
+    overrides = {snake_case(key): value for key, value in node.items()}.get("override_params")
+    model = overrides.get("model") if isinstance(overrides, dict) else None
+    return isinstance(model, str) and model.startswith("@") and "/" in model
 
 
 def _strategy(strategy: Any, targets: list[Any], location: Location) -> Iterator[Fault]:

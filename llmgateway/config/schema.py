@@ -186,6 +186,7 @@ class Target(_Shape):
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     provider: _Text | None = None
+    virtual_key: _Text | None = None
     api_key: Annotated[SecretStr, AfterValidator(_check_secret)] | None = None
 
     retry: Retry | None = None
@@ -199,7 +200,6 @@ class Target(_Shape):
     on_status_codes: _StatusCodes | None = None
     """Accepted without effect, as the contract has it."""
 
-    virtual_key: Annotated[str, _NotYet] | None = None
     cache: Annotated[Cache, BeforeValidator(_mode_alone), _NotYet] | None = None
     input_guardrails: Annotated[list[Any], _NotYet] | None = None
     output_guardrails: Annotated[list[Any], _NotYet] | None = None

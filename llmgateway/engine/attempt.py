@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import orjson
@@ -30,17 +30,18 @@ from llmgateway.errors import (
     InvalidRequest,
     TransportError,
     UpstreamProtocolError,
-    UpstreamTooLarge,
     UpstreamUnreachable,
 )
+from llmgateway.redaction import redacting_logger
 from llmgateway.settings import Settings
 from llmgateway.types import JSON
 from llmgateway.types.call import Call
 from llmgateway.types.http import RawHeaders
 from llmgateway.types.upstream import Timeouts, UpstreamRequest, UpstreamResponse
 from llmgateway.types.usage import NO_USAGE, Usage
+from llmgateway.types.value import value
 
-logger = logging.getLogger(__name__)
+logger = redacting_logger(__name__)
 
 _MAX_ERROR_BYTES = 2**20
 
@@ -50,9 +51,12 @@ async def attempt(
 ) -> Outcome:
     """Send one request and return what came of it; only cancellation and bugs raise."""
     one = _Attempt(call, target, prepared, settings, world)
-    repeatable = isinstance(prepared.body, bytes)
+    repeatable = type(prepared.body) is bytes
     try:
-        response = await one.send()
+        if one.timeout_ms is None:
+            response = await world.transport().send(one.request())
+        else:
+            response = await one.send_in_time()
     except (TransportError, AttemptTimedOut, InvalidRequest) as error:
         silent = isinstance(error, UpstreamUnreachable | ConnectionLost)
         untouched = isinstance(error, UpstreamUnreachable | AddressRefused)
@@ -68,10 +72,10 @@ async def attempt(
         raise
     if outcome.stream is None:
         await response.aclose()
-    return replace(outcome, repeatable=repeatable)
+    return outcome if repeatable else replace(outcome, repeatable=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Attempt:
     """What one try is about."""
 
@@ -81,28 +85,34 @@ class _Attempt:
     settings: Settings
     world: World
 
-    async def send(self) -> UpstreamResponse:
-        """Return when the response head is there; `request_timeout` bounds just this."""
-        limits, prepared = self.settings.limits, self.prepared
-        request = UpstreamRequest(
+    @property
+    def timeout_ms(self) -> int | None:
+        """How long the response head may take, beyond the limits of every try."""
+        own = self.call.overrides.request_timeout_ms
+        return self.target.policy.request_timeout_ms if own is None else own
+
+    def request(self) -> UpstreamRequest:
+        """Return what the transport is asked for."""
+        prepared, limits = self.prepared, self.settings.limits
+        return UpstreamRequest(
             method=self.call.method,
             url=prepared.url,
             headers=prepared.headers,
             body=prepared.body,
-            timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.idle_s),
+            varying=prepared.varying,
+            timeouts=_timeouts(limits.connect_s, limits.first_byte_s, limits.idle_s),
             deadline=self.call.deadline,
         )
-        own = self.call.overrides.request_timeout_ms
-        timeout_ms = self.target.policy.request_timeout_ms if own is None else own
-        transport = self.world.transport()
-        if timeout_ms is None:
-            return await transport.send(request)
+
+    async def send_in_time(self) -> UpstreamResponse:
+        """Return when the response head is there; `request_timeout` bounds just this."""
+        assert self.timeout_ms is not None
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                return await transport.send(request)
+            async with asyncio.timeout(self.timeout_ms / 1000):
+                return await self.world.transport().send(self.request())
         except TimeoutError:
             raise AttemptTimedOut(
-                f"Request exceeded the timeout sent in the request: {timeout_ms}ms"
+                f"Request exceeded the timeout sent in the request: {self.timeout_ms}ms"
             ) from None
 
     async def read(self, response: UpstreamResponse) -> Outcome:
@@ -128,7 +138,7 @@ class _Attempt:
         length = response.headers.get("content-length")
         if length is not None and length.isdigit() and int(length) <= SHORT_BODY:
             # Read whole, so that a cut one is an outcome.
-            raw = await read_whole(response, SHORT_BODY)
+            raw = await response.read(SHORT_BODY)
             usage = NO_USAGE if read_usage is None else read_usage(raw)
             return Outcome(status, headers, body=raw, usage=usage)
         if length is not None:
@@ -176,17 +186,21 @@ class _Attempt:
 
     async def _json_answer(self, response: UpstreamResponse, headers: RawHeaders) -> Outcome:
         wire, name, prepared = self._wire, self._name, self.prepared
-        raw = await read_whole(response, self.settings.limits.max_response_bytes)
+        raw = await response.read(self.settings.limits.max_response_bytes)
         try:
             body = orjson.loads(raw)
         except orjson.JSONDecodeError:
             raise UpstreamProtocolError(f"{name} answered with a body that is no JSON.") from None
-        if isinstance(body, dict) and (error := wire.body_error(body, name)) is not None:
-            return Outcome.failed(redacted(error, prepared.secrets), headers=headers)
+        if not isinstance(body, dict) or not wire.is_answer(body):
+            error = wire.body_error(body, name) if isinstance(body, dict) else None
+            if error is not None:
+                return Outcome.failed(redacted(error, prepared.secrets), headers=headers)
+            if not prepared.stream:
+                raise UpstreamProtocolError(
+                    f"{name} answered with JSON that is no {wire.name} answer."
+                )
         if prepared.stream:
             raise UpstreamProtocolError(f"{name} was asked for a stream and answered with none.")
-        if not isinstance(body, dict) or not wire.is_answer(body):
-            raise UpstreamProtocolError(f"{name} answered with JSON that is no {wire.name} answer.")
         usage = wire.usage(body) or NO_USAGE
         if prepared.translation is not None:
             raw = self._translated(prepared.translation, body)
@@ -223,7 +237,7 @@ class _Attempt:
         return found or NO_USAGE
 
     async def _error_answer(self, response: UpstreamResponse, headers: RawHeaders) -> Outcome:
-        raw = await read_whole(response, _MAX_ERROR_BYTES)
+        raw = await response.read(_MAX_ERROR_BYTES)
         error = self._wire.decode_error(response.status, response.headers, raw, self._name)
         return Outcome(
             status=response.status,
@@ -233,16 +247,9 @@ class _Attempt:
         )
 
 
-async def read_whole(response: UpstreamResponse, cap: int) -> bytes:
-    """Read a body to its end; raises `UpstreamTooLarge` past `cap` bytes."""
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in response.chunks():
-        size += len(chunk)
-        if size > cap:
-            raise UpstreamTooLarge(f"The provider's answer is over {cap} bytes.")
-        parts.append(chunk)
-    return b"".join(parts)
+@lru_cache(maxsize=8)
+def _timeouts(connect_s: float, first_byte_s: float, idle_s: float) -> Timeouts:
+    return Timeouts(connect_s, first_byte_s, idle_s)
 
 
 def with_type(headers: RawHeaders, content_type: bytes | None) -> RawHeaders:

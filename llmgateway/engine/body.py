@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
 
-from llmgateway.codecs.base import Unmarked
 from llmgateway.codecs.generate_content import renamed
-from llmgateway.engine.plan import Target
-from llmgateway.engine.service import Service
+from llmgateway.engine.plan import Service, Target
 from llmgateway.engine.translate import Translation, refusal, translate
 from llmgateway.engine.world import World
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 from llmgateway.types.call import Call
+from llmgateway.types.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outgoing:
     """A request's body, and what making it has told."""
 
@@ -38,6 +37,11 @@ class Outgoing:
     translation: Translation | None = None
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+
+    def model_for(self, call: Call) -> str | None:
+        """Return the model that is asked for, with the config's overrides and before any tweak."""
+        model = self.asked.get("model") if self.asked else None
+        return model if isinstance(model, str) else call.model
 
 
 def outgoing(
@@ -60,7 +64,7 @@ def outgoing(
     if service.codec is None or service.door is None:
         return _native(call, target, service, asked, unsupported, reread=reread)
     if isinstance(call.raw, bytes):
-        check_numbers(call.raw)
+        check_numbers(call.raw, call.body)
     made = translate(call, target, service.door, service.codec, asked, unsupported, world)
     body, dropped, adjusted = _tweaked(target, service.name, made.encoded.body, unsupported)
     final = _asking_for_usage(target, service, body, stream=made.stream)
@@ -81,42 +85,45 @@ def _native(
     call: Call, target: Target, service: Service, asked: JSON, unsupported: str, *, reread: bool
 ) -> Outgoing:
     stream = asked.get("stream") is True
-    plain = _unmarked(call, service, asked)
-    body, dropped, adjusted = _tweaked(target, service.name, plain.body, unsupported)
+    plain, unmarked = _unmarked(call, service, asked)
+    body, dropped, adjusted = _tweaked(target, service.name, plain, unsupported)
     final = _asking_for_usage(target, service, body, stream=stream)
-    raw = call.raw
-    if body is not call.body or reread or not isinstance(raw, bytes):
-        raw = _written(call, final)
-    elif final is not body:
-        added = {key: value for key, value in final.items() if key not in body}
-        only_added = added and len(added) == len(final) - len(body)
-        raw = splice(raw, added) if only_added else _written(call, final)
     return Outgoing(
-        raw=raw,
+        raw=_written(call, final, reread=reread),
         asked=asked,
         sent=final,
         stream=stream,
         hide_usage=final is not body,
         dropped=dropped,
-        adjusted=(*plain.adjusted, *adjusted),
+        adjusted=unmarked + adjusted,
     )
 
 
-def _unmarked(call: Call, service: Service, body: JSON) -> Unmarked:
-    """Take out what only a door of ours understands; mostly, one look at the bytes finds none."""
+def _unmarked(call: Call, service: Service, body: JSON) -> tuple[JSON, tuple[str, ...]]:
+    """Take out what only a door of ours understands; mostly, one look finds none."""
     door, raw = service.door, call.raw
-    if door is None or (isinstance(raw, bytes) and not any(mark in raw for mark in door.marks)):
-        return Unmarked(body)
-    return door.without_marks(body)
+    if door is None:
+        return body, ()
+    if door.marks is not None and isinstance(raw, bytes):
+        for mark in door.marks:
+            if mark in raw:
+                break
+        else:
+            return body, ()
+    plain = door.without_marks(body)
+    return plain.body, plain.adjusted
 
 
 def _tweaked(
     target: Target, endpoint: str, body: JSON, unsupported: str
 ) -> tuple[JSON, tuple[str, ...], tuple[str, ...]]:
     """Bring a body into the dialect of the row."""
+    tweaks = target.provider.tweaks.get(endpoint)
+    if not tweaks:
+        return body, (), ()
     dropped: list[str] = []
     adjusted: list[str] = []
-    for tweak in target.provider.tweaks.get(endpoint, ()):
+    for tweak in tweaks:
         changed = tweak.apply(body)
         if changed is None or (tweak.drops and unsupported == "pass"):
             continue
@@ -133,10 +140,20 @@ def _asking_for_usage(target: Target, service: Service, body: JSON, *, stream: b
     return service.endpoint.format.ask_for_usage(body) or body
 
 
-def _written(call: Call, body: JSON) -> bytes:
-    """Encode a body anew, without what only the path says."""
-    if isinstance(call.raw, bytes):
-        check_numbers(call.raw)
+def _written(call: Call, body: JSON, *, reread: bool) -> bytes:
+    """Write a body: what came, with what changed spliced in, or else anew.
+
+    Anew it is written without what only the path says.
+    """
+    raw, before = call.raw, call.body
+    if isinstance(raw, bytes) and before is not None:
+        if body is before and not reread:
+            return raw
+        if not (reread or call.from_path):
+            spliced = splice(raw, before, body)
+            if spliced is not None:
+                return spliced
+        check_numbers(raw, before)
     return _encode({key: body[key] for key in body if key not in call.from_path})
 
 
@@ -150,25 +167,54 @@ def _encode(body: JSON) -> bytes:
         ) from None
 
 
-def splice(raw: bytes, added: Mapping[str, Any]) -> bytes:
-    """Append members to a JSON object without touching a byte of what it holds.
+def splice(raw: bytes, before: JSON, after: JSON) -> bytes | None:
+    """Return `raw` with another model and more members, and all else byte for byte.
 
-    `raw` is a valid, non-empty object.
+    `before` is what `raw` was parsed to. None where more has changed at the top level, or where
+    the text does not say beyond doubt which of its bytes are the model.
     """
-    return raw.rstrip()[:-1] + b"," + orjson.dumps(added)[1:]
+    added = {key: value for key, value in after.items() if key not in before}
+    if len(before) + len(added) != len(after) or (added and not before):
+        return None
+    for key, old in before.items():
+        if after[key] is not old:
+            if key != "model" or (found := _find_model(raw, old)) is None:
+                return None
+            start, end = found
+            raw = raw[:start] + orjson.dumps(after["model"]) + raw[end:]
+    return raw.rstrip()[:-1] + b"," + orjson.dumps(added)[1:] if added else raw
 
 
-_LONG_DIGITS = re.compile(rb"[0-9]{19}")
-"""The shortest integer over 64 bits has as many; scanning for it is far cheaper than a walk."""
+_MODEL = b'"model"'
+_MODEL_VALUE = re.compile(rb'"model"[ \t\n\r]*:[ \t\n\r]*("[^"\\]*")')
 
 
-def check_numbers(raw: bytes) -> None:
+def _find_model(raw: bytes, model: object) -> tuple[int, int] | None:
+    """Return where the top-level model stands in a body that has one; None if that is not sure.
+
+    It is sure where the name is written only once in the whole text, since nothing else can then
+    be the key that the parser found: neither a nested one, nor the first of two, nor, as long as
+    no letter of any key is written as an escape, one that only looks different.
+    """
+    at = raw.find(_MODEL)
+    if at < 0 or raw.find(_MODEL, at + 1) >= 0 or b"\\u00" in raw:
+        return None
+    match = _MODEL_VALUE.match(raw, at)
+    if match is None or orjson.loads(match[1]) != model:
+        return None
+    return match.span(1)
+
+
+_MIN_EXACT, _MAX_EXACT = -(2**63), 2**64 - 1
+
+
+def check_numbers(raw: bytes, body: JSON) -> None:
     """Refuse to re-encode a body with an integer that our parser could only round.
 
     orjson reads integers beyond 64 bits as floats; relaying such a body as it came is exact,
     writing it anew is not. Raises `InvalidRequest` with the number's JSON path.
     """
-    if _LONG_DIGITS.search(raw) is None:
+    if not _has_large_float(body):
         return
     try:
         exact = json.loads(raw)
@@ -181,15 +227,30 @@ def check_numbers(raw: bytes) -> None:
         )
 
 
+def _has_large_float(body: JSON) -> bool:
+    """Tell whether any number is one that may have been an integer of more than 64 bits."""
+    # A walk over what was parsed: most of a long body is text, of which this sees nothing.
+    stack: list[Any] = [body]
+    while stack:
+        parent = stack.pop()
+        for child in parent.values() if type(parent) is dict else parent:
+            kind = type(child)
+            if kind is dict or kind is list:
+                stack.append(child)
+            elif kind is float and not _MIN_EXACT < child < _MAX_EXACT:
+                return True
+    return False
+
+
 def _path_of_long_integer(body: Any) -> str | None:
     stack: list[tuple[str, Any]] = [("", body)]
     while stack:
         path, parent = stack.pop()
         is_object = isinstance(parent, dict)
-        for key, value in parent.items() if is_object else enumerate(parent):
-            if isinstance(value, dict | list):
-                stack.append((_step(path, key), value))
-            elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        for key, child in parent.items() if is_object else enumerate(parent):
+            if isinstance(child, dict | list):
+                stack.append((_step(path, key), child))
+            elif isinstance(child, int) and not _MIN_EXACT <= child <= _MAX_EXACT:
                 return _step(path, key)
     return None
 

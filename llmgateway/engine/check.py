@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 from llmgateway.config import Config, parse_config
 from llmgateway.engine.plan import Plan
 from llmgateway.engine.resolve import find, origin_of, resolve
-from llmgateway.errors import InvalidConfig, InvalidRequest
+from llmgateway.errors import AddressRefused, InvalidConfig, InvalidRequest
 from llmgateway.providers import Provider, Registry
-from llmgateway.settings import ProviderSettings, Settings
+from llmgateway.settings import ProviderSettings, Settings, UpstreamTransport
+from llmgateway.transport.tls import TLSFileFault, contexts_for
+from llmgateway.transport.url import Origin, split_url
 
 KeyPath = tuple[str | int, ...]
 Fault = tuple[KeyPath, str]
@@ -27,7 +30,7 @@ class SettingsFault(ValueError):
 
 def check_settings(settings: Settings, registry: Registry) -> tuple[list[Fault], Plan | None]:
     """Return what is wrong with settings, and the plan of their default config if it is sound."""
-    faults = list(_provider_faults(settings, registry))
+    faults = [*_provider_faults(settings, registry), *_transport_faults(settings)]
     return faults, _plan(settings, registry, faults)
 
 
@@ -82,6 +85,37 @@ def _option_faults(row: Provider, stored: ProviderSettings, path: KeyPath) -> It
             yield (*path, name), "must be a text"
         elif option.choices and str(value) not in option.choices:
             yield (*path, name), f"must be one of {', '.join(option.choices)}"
+
+
+def _transport_faults(settings: Settings) -> Iterator[Fault]:
+    yield from _way_faults(settings.upstream_transport, ("upstream_transport",))
+    seen: set[Origin] = set()
+    for url, way in settings.upstream_transports.items():
+        path = ("upstream_transports", url)
+        try:
+            origin, _ = split_url(url)
+        except (AddressRefused, InvalidRequest) as error:
+            yield path, error.message
+            continue
+        if origin in seen:
+            yield path, f"{origin} stands here twice"
+        seen.add(origin)
+        yield from _way_faults(way, path)
+        if origin.scheme == "http":
+            for key in (key for key in _OF_TLS if getattr(way, key)):
+                yield (*path, key), "is for TLS, so the origin must begin with https://"
+
+
+def _way_faults(way: UpstreamTransport, path: KeyPath) -> Iterator[Fault]:
+    if way.http2 and find_spec("h2") is None:
+        yield (*path, "http2"), "needs the extra: pip install 'llmgateway[http2]'"
+    try:
+        contexts_for(way)
+    except TLSFileFault as fault:
+        yield (*path, fault.key), fault.words
+
+
+_OF_TLS = ("http2", "ca_file", "client_certificate", "client_key")
 
 
 def _plan(settings: Settings, registry: Registry, faults: list[Fault]) -> Plan | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from llmgateway.engine.body import Outgoing
 from llmgateway.engine.credentials import Credential
@@ -62,7 +63,7 @@ _USER_AGENT = (b"user-agent", b"llmgateway")
 def upstream_headers(
     call: Call, target: Target, credential: Credential, body: Outgoing, settings: Settings
 ) -> RawHeaders:
-    """Return the head of a request to a provider.
+    """Return the head of a request to a provider, but for `varying_headers`.
 
     Ours come first and cannot be overridden by what is forwarded; each name is sent once.
     Raises `InvalidRequest` for a value that cannot stand in a header.
@@ -80,18 +81,24 @@ def upstream_headers(
             fields[name] = value if name in own else _joined(fields.get(name, b""), value)
     except UnicodeEncodeError:
         raise InvalidRequest("A key or an option holds a character that no header can.") from None
-    if provider.request_id_header:
-        fields[_name(provider.request_id_header)] = call.trace_id.encode("latin-1")
     named = call.overrides.forward_headers
     asked = target.policy.forward_headers if named is None else named
     for name, value in forwarded(call.headers, (*asked, *settings.forward_headers)):
         fields.setdefault(name, value)
     fields.setdefault(*_USER_AGENT)
+    if provider.request_id_header:
+        fields.pop(_name(provider.request_id_header), None)
     length = call.headers.get("content-length")
     if length is not None and not isinstance(call.raw, bytes):
         fields[b"content-length"] = length.encode("ascii")
     _refuse_line_breaks(fields)
     return tuple(fields.items())
+
+
+def varying_headers(call: Call, target: Target) -> RawHeaders:
+    """Return the fields of a request to a provider that differ from call to call."""
+    name = target.provider.request_id_header
+    return ((_name(name), call.trace_id.encode("latin-1")),) if name else ()
 
 
 def _option_fields(
@@ -116,6 +123,7 @@ def _joined(first: bytes, second: bytes) -> bytes:
     return b",".join(dict.fromkeys(member for member in members if member))
 
 
+@lru_cache(maxsize=256)
 def _name(header: str) -> bytes:
     return header.lower().encode("ascii")
 
@@ -155,11 +163,13 @@ def _refuse_line_breaks(fields: dict[bytes, bytes]) -> None:
 
 def client_headers(headers: Headers, exposed: tuple[str, ...]) -> RawHeaders:
     """Return what a client sees of a provider's head."""
-    extra = frozenset(name.lower().encode("latin-1", "replace") for name in exposed) - NEVER_DOWN
-    return tuple(
-        (name, value)
-        for name, value in headers
-        if name in PASSED_DOWN
-        or name.startswith(_RATE_LIMITS)
-        or (name in extra and not name.startswith(OUR_FAMILIES))
-    )
+    return tuple([field for field in headers.raw if _passes_down(field[0], exposed)])
+
+
+@lru_cache(maxsize=1024)
+def _passes_down(name: bytes, exposed: tuple[str, ...]) -> bool:
+    # Providers send the same few names time and again.
+    if name in PASSED_DOWN or name.startswith(_RATE_LIMITS):
+        return True
+    is_exposed = name.decode("latin-1") in [other.lower() for other in exposed]
+    return is_exposed and name not in NEVER_DOWN and not name.startswith(OUR_FAMILIES)

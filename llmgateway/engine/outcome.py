@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from llmgateway.errors import GatewayError
 from llmgateway.types.http import ByteStream, RawHeaders
 from llmgateway.types.usage import NO_USAGE, Usage
+from llmgateway.types.value import value
 
 
 class Streamed(Protocol):
     """A success whose body is still on its way."""
 
-    def relay(self) -> AsyncGenerator[bytes]:
-        """Yield the body; raises `StreamAborted` where it ends badly. Called at most once."""
+    async def __anext__(self) -> bytes:
+        """Return the next piece of the body; raises `StreamAborted` where it ends badly.
+
+        Not called again after it has raised.
+        """
         ...
 
     @property
@@ -28,12 +31,19 @@ class Streamed(Protocol):
         """Why the stream ended badly, if it did."""
         ...
 
+    async def cut(self, error: GatewayError) -> None:
+        """Let the upstream go and end with this error, also while the next piece is awaited.
+
+        What has come and not gone out is dropped. A stream that is whole already ends well.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Let the upstream go."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outcome:
     """What came of one target: a body, a stream that has begun, or an error."""
 
@@ -65,7 +75,7 @@ class Outcome:
         return cls(status=error.status, error=error, **facts)  # type: ignore[arg-type]  # named facts
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """What the engine answers."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import Protocol
 
 from llmgateway.codecs.base import Event, EventKind, Format
@@ -12,9 +10,10 @@ from llmgateway.engine.prepare import Prepared
 from llmgateway.engine.redact import redacted, redacted_bytes
 from llmgateway.engine.translate import StreamTranslator
 from llmgateway.errors import GatewayError, UpstreamProtocolError
+from llmgateway.redaction import redacting_logger
 from llmgateway.types.call import Call
 
-logger = logging.getLogger(__name__)
+logger = redacting_logger(__name__)
 
 
 class Output(Protocol):
@@ -23,6 +22,11 @@ class Output(Protocol):
     @property
     def content_type(self) -> bytes | None:
         """The type of what goes out; None: the provider's own."""
+        ...
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether events of which the watch needs to see nothing go out as they came."""
         ...
 
     def feed(self, event: Event, kind: EventKind) -> bytes:
@@ -49,6 +53,7 @@ class PassedOn:
     """Caller and provider speak the same format: the bytes go as they came."""
 
     content_type = None
+    is_verbatim = True
 
     def __init__(
         self, wire: Format, request_id: str, secrets: tuple[str, ...], *, hide_usage: bool
@@ -76,6 +81,7 @@ class Translating:
     """Each event goes through the hub."""
 
     content_type = b"text/event-stream"
+    is_verbatim = False
 
     def __init__(
         self,
@@ -91,7 +97,10 @@ class Translating:
         self._has_failed = False
 
     def feed(self, event: Event, kind: EventKind) -> bytes:
-        return self._translated(lambda: self._stream.feed(event))
+        try:
+            return self._stream.feed(event)
+        except Exception as error:
+            raise _untranslatable(error) from error
 
     def error(self, event: Event, error: GatewayError) -> bytes:
         if self._has_failed:
@@ -103,25 +112,25 @@ class Translating:
         return self._format.error_event(error, self._request_id)
 
     def close(self, rest: bytes, owed: bytes) -> bytes:
-        return self._translated(self._stream.close)
-
-    def _translated(self, step: Callable[[], bytes]) -> bytes:
-        """Take a step; what lies about its types is the provider's fault, not a bug of ours."""
         try:
-            return step()
-        except GatewayError:
-            raise
+            return self._stream.close()
         except Exception as error:
-            logger.exception("A stream could not be translated.")
-            raise UpstreamProtocolError(
-                "The provider's stream has a form that cannot be translated."
-            ) from error
+            raise _untranslatable(error) from error
+
+
+def _untranslatable(error: Exception) -> GatewayError:
+    """Return what to raise: what lies about its types is the provider's fault, no bug of ours."""
+    if isinstance(error, GatewayError):
+        return error
+    logger.exception("A stream could not be translated.")
+    return UpstreamProtocolError("The provider's stream has a form that cannot be translated.")
 
 
 class AsArray:
     """The caller did not ask for events: what they hold becomes the elements of one array."""
 
     content_type = b"application/json"
+    is_verbatim = False
 
     def __init__(self, events: Output) -> None:
         self._events = events

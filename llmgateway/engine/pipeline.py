@@ -35,11 +35,13 @@ from llmgateway.errors import (
 from llmgateway.settings import Settings
 from llmgateway.types.call import Call
 from llmgateway.types.record import AttemptRecord
+from llmgateway.types.value import value
 
 _NO_RETRY = Retry()
+_NO_WAITS = Waits()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Tried:
     """What came of one target, and what it took."""
 
@@ -78,6 +80,8 @@ class Engine:
         tried = await self._route(call, plan, draft, progress)
         _describe(draft, tried)
         reply = self._reply(call, tried, progress)
+        if draft.bodies is not None and isinstance(reply.body, bytes):
+            draft.bodies.begin_answer(reply.headers, reply.body)
         if tried.outcome.stream is None:
             draft.finish(reply.status, reply.error)
             return reply
@@ -85,10 +89,10 @@ class Engine:
 
     def _check_rights(self, call: Call, plan: Plan) -> None:
         """Refuse a custom host before any look-up to callers who may not name one."""
-        rule = self.settings.custom_hosts
-        if rule == "anyone" or (rule == "known" and call.principal.known):
+        if call.overrides.custom_host is None and not plan.caller_names_host:
             return
-        if call.overrides.custom_host is not None or plan.caller_names_host:
+        rule = self.settings.custom_hosts
+        if rule == "nobody" or (rule == "known" and not call.principal.known):
             raise PermissionDenied(
                 "This caller may not name a custom host; the setting custom_hosts decides who may."
             )
@@ -132,16 +136,18 @@ class Engine:
             )
         except GatewayError as error:
             outcome = self._unsent(call, target, error)
-            draft.attempts.append(self._attempt_record(target, outcome, draft.started))
+            self._note(draft, target, outcome, draft.started)
             return Tried(outcome.status, outcome, target, None, tries=0, retry_count=0)
         retry = target.policy.retry or (
             Retry(attempts=call.overrides.retry_attempts)
             if call.overrides.retry_attempts
             else _NO_RETRY
         )
-        waits, tries = Waits(), 0
+        waits, tries = _NO_WAITS, 0
         while True:
-            outcome = await self._send(call, target, prepared, draft)
+            outcome = await self._attempt(call, target, prepared, draft)
+            if outcome.error is not None and self._is_lost(outcome):
+                outcome = await self._attempt(call, target, prepared, draft, resent=True)
             tries += 1
             count = waits.retries
             if not is_retriable(outcome, retry):
@@ -158,6 +164,15 @@ class Engine:
             waits = step[1]
         return Tried(outcome.status, outcome, target, prepared, tries, count)
 
+    def _is_lost(self, outcome: Outcome) -> bool:
+        """Tell whether a pooled connection had died before any byte of an answer (R16).
+
+        That proves nothing about the provider; the request is sent once more, which is no retry.
+        """
+        error = outcome.error
+        lost = isinstance(error, ConnectionLost) and error.reused
+        return lost and outcome.repeatable and self.settings.resend_lost
+
     def _unsent(self, call: Call, target: Target, error: GatewayError) -> Outcome:
         """Return the outcome of a target that cannot be asked: an error, or a count estimated."""
         counted = None
@@ -168,42 +183,37 @@ class Engine:
                 error = unreadable
         return Outcome.failed(error) if counted is None else counted
 
-    async def _send(self, call: Call, target: Target, prepared: Prepared, draft: Draft) -> Outcome:
-        outcome = await self._attempt(call, target, prepared, draft)
-        error = outcome.error
-        lost = isinstance(error, ConnectionLost) and error.reused
-        if lost and outcome.repeatable and self.settings.resend_lost:
-            # R16: a pooled connection that died before any byte of an answer proves nothing about
-            # the provider; the request is sent once more, which is no retry.
-            outcome = await self._attempt(call, target, prepared, draft, resent=True)
-        return outcome
-
     async def _attempt(
         self, call: Call, target: Target, prepared: Prepared, draft: Draft, *, resent: bool = False
     ) -> Outcome:
         """Try once and note it in the draft, also where the client's leaving ends it."""
         started = self.world.monotonic()
-        outcome = Outcome.failed(InternalError(""))
         try:
             outcome = await attempt(call, target, prepared, self.settings, self.world)
-        except asyncio.CancelledError:
-            outcome = Outcome.failed(ClientDisconnected(""))
+        except BaseException as raised:
+            if isinstance(raised, GatewayError):
+                error = raised
+            elif isinstance(raised, asyncio.CancelledError):
+                error = ClientDisconnected("")
+            else:
+                error = InternalError("")
+            self._note(draft, target, Outcome.failed(error), started, resent=resent)
             raise
-        except GatewayError as error:
-            outcome = Outcome.failed(error)
-            raise
-        finally:
-            record = self._attempt_record(target, outcome, started)
-            draft.attempts.append(replace(record, resent=resent))
+        self._note(draft, target, outcome, started, resent=resent)
         return outcome
 
-    def _attempt_record(self, target: Target, outcome: Outcome, started: float) -> AttemptRecord:
-        return AttemptRecord(
-            target=target.path,
-            provider=target.provider.name,
-            status=outcome.status,
-            error=None if outcome.error is None else name_of(outcome.error),
-            duration_ms=(self.world.monotonic() - started) * 1000,
+    def _note(
+        self, draft: Draft, target: Target, outcome: Outcome, since: float, *, resent: bool = False
+    ) -> None:
+        draft.attempts.append(
+            AttemptRecord(
+                target=target.path,
+                provider=target.provider.name,
+                status=outcome.status,
+                error=None if outcome.error is None else name_of(outcome.error),
+                duration_ms=(self.world.monotonic() - since) * 1000,
+                resent=resent,
+            )
         )
 
     # ---- the answer

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from llmgateway.codecs.base import Codec, Door
 from llmgateway.config import Config, Policy
-from llmgateway.providers.base import Provider
+from llmgateway.providers.base import Endpoint, Provider
+from llmgateway.types.documents import VirtualKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,18 @@ class StoredCredential:
     api_key: str | None = field(repr=False)
     options: Mapping[str, str] = field(repr=False)
     """The secret options; the others are plain defaults of the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The provider's endpoint for a call, and who translates, if anyone does."""
+
+    name: str
+    """The row's name of the endpoint, by which its tweaks are found."""
+    endpoint: Endpoint
+    door: Door | None = None
+    codec: Codec | None = None
+    """None: caller and provider speak the same format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,12 @@ class Target:
     has_own_secret: bool = False
     """Whether a secret option of the config or the request's headers stands for a key."""
     stored: StoredCredential | None = None
+    virtual_key: VirtualKey | None = None
+    """Whose credential it uses, in place of the settings'."""
+    chosen_model: str | None = None
+    """What an option of the caller's own chooses in place of the body's model."""
+    services: dict[str, Service] = field(default_factory=dict, repr=False, compare=False)
+    """By endpoint of ours, as far as found: `engine/service.py` fills it."""
 
 
 @dataclass(frozen=True, slots=True)

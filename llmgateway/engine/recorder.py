@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import sys
 import threading
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
+from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
+from llmgateway.engine.bodies import Bodies
 from llmgateway.engine.world import World
 from llmgateway.errors import GatewayError
+from llmgateway.redaction import redacted_text, redacted_value, redacting_logger
 from llmgateway.settings import Limits
 from llmgateway.stores import Records
+from llmgateway.transport.forks import at_fork
 from llmgateway.types.record import AttemptRecord, Record
 from llmgateway.types.usage import NO_USAGE, Usage
 
-logger = logging.getLogger(__name__)
+logger = redacting_logger(__name__)
 
+WRITE_EVERY_S = 0.05
+"""Records that come closer together share a write, and so a task and a batch."""
 _BATCH = 500
 _RECORD_BYTES = 2048
 """About what a record takes in memory without what clients may make long."""
@@ -33,22 +39,35 @@ class Recorder:
     it may be stored twice then, which `Records.append` allows.
     """
 
-    def __init__(self, records: Records, limits: Limits, world: World) -> None:
+    def __init__(
+        self, records: Records, limits: Limits, world: World, *, log_bodies: bool = False
+    ) -> None:
         self._records = records
         self._limits = limits
+        self._logs_bodies = log_bodies
         self._world = world
         # A finalizer may finish a draft wherever the collector runs, here included: reentrant.
         self._lock = threading.RLock()
         self._queue: deque[tuple[Record, int]] = deque()
-        self._in_hand: dict[AbstractEventLoop, list[tuple[Record, int]]] = {}
-        self._writers: dict[AbstractEventLoop, asyncio.Task[None]] = {}
+        self._writers: dict[AbstractEventLoop, _Writer] = {}
         self._bytes = 0
         self.dropped = 0
         """How many records the bounds and the store's failures cost, since the start."""
+        _recorders.add(self)
+
+    def forget(self) -> None:
+        """Let go of what is queued, in a process that was forked: its parent stores that."""
+        self._lock = threading.RLock()  # a thread that is not here may hold the old one
+        self._queue.clear()
+        self._writers.clear()
+        self._bytes = 0
 
     def begin(self, method: str, path: str) -> Draft:
         """Open the draft of a request that has just arrived."""
-        return Draft(self, self._world, method, path)
+        draft = Draft(self, self._world, method, path)
+        if self._logs_bodies:
+            draft.bodies = Bodies(self._limits.max_logged_body_bytes)
+        return draft
 
     def take(self, record: Record) -> None:
         """Queue a record; over the bounds it is dropped and counted.
@@ -68,8 +87,11 @@ class Recorder:
                 self.dropped += 1
             first = self.dropped == 1
         if fits:
-            with suppress(RuntimeError):
-                self._writer(asyncio.get_running_loop())
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            self._writer_of(loop).start_soon()
         elif first:
             logger.error("The log store does not keep up; records are being dropped.")
 
@@ -79,83 +101,147 @@ class Recorder:
         Not for batches that another loop has in hand: they are that loop's, and waiting for a loop
         that may itself be waiting for this one could last for ever.
         """
-        loop = asyncio.get_running_loop()
-        while not (writer := self._writer(loop)).done():
-            await asyncio.wait({writer})
+        writer = self._writer_of(asyncio.get_running_loop())
+        while (task := writer.start()) is not None:
+            await asyncio.wait({task})
 
-    def _writer(self, loop: AbstractEventLoop) -> asyncio.Task[None]:
-        with self._lock:
-            for closed in [other for other in self._writers if other.is_closed()]:
-                del self._writers[closed]
-                self._put_back(closed)
+    def _writer_of(self, loop: AbstractEventLoop) -> _Writer:
         writer = self._writers.get(loop)
-        if writer is None or (self._queue and writer.done()):
-            writer = self._writers[loop] = loop.create_task(self._write(loop))
+        if writer is None:
+            with self._lock:
+                for closed in [other for other in self._writers if other.is_closed()]:
+                    self._put_back(self._writers.pop(closed))
+                writer = self._writers[loop] = _Writer(self, loop)
         return writer
 
-    async def _write(self, loop: AbstractEventLoop) -> None:
-        while batch := self._next_batch(loop):
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits for a writer."""
+        return not self._queue
+
+    async def write(self, writer: _Writer) -> None:
+        """Store what is queued, batch by batch."""
+        while batch := self._next_batch(writer):
             try:
                 await self._records.append([record for record, _ in batch])
             except asyncio.CancelledError:
-                self._put_back(loop)
+                self._put_back(writer)
                 raise
             except Exception:
                 with self._lock:
                     self.dropped += len(batch)
                 logger.exception("The log store refused %d records.", len(batch))
             with self._lock:
-                self._bytes -= sum(size for _, size in self._in_hand.pop(loop))
+                self._bytes -= sum(size for _, size in writer.in_hand)
+                writer.in_hand = []
 
-    def _next_batch(self, loop: AbstractEventLoop) -> list[tuple[Record, int]]:
+    def _next_batch(self, writer: _Writer) -> list[tuple[Record, int]]:
         with self._lock:
             batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
-            if batch:
-                self._in_hand[loop] = batch
+            writer.in_hand = batch
             return batch
 
-    def _put_back(self, loop: AbstractEventLoop) -> None:
+    def _put_back(self, writer: _Writer) -> None:
         with self._lock:
-            self._queue.extendleft(reversed(self._in_hand.pop(loop, ())))
+            self._queue.extendleft(reversed(writer.in_hand))
+            writer.in_hand = []
+
+
+_recorders: WeakSet[Recorder] = WeakSet()
+
+
+def _forget_all() -> None:
+    for recorder in list(_recorders):
+        recorder.forget()
+
+
+at_fork(after_in_child=_forget_all)
+
+
+class _Writer:
+    """Writes on one loop: at once, then every `WRITE_EVERY_S` while there is something."""
+
+    def __init__(self, recorder: Recorder, loop: AbstractEventLoop) -> None:
+        self.in_hand: list[tuple[Record, int]] = []
+        self._recorder = recorder
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._free_at = 0.0
+        """When the next write may begin, in loop time."""
+
+    def start_soon(self) -> None:
+        """See that what is queued gets written."""
+        if self._timer is not None or (self._task is not None and not self._task.done()):
+            return
+        if self._loop.time() >= self._free_at:
+            self.start()
+        else:
+            self._timer = self._loop.call_at(self._free_at, self.start)
+
+    def start(self) -> asyncio.Task[None] | None:
+        """Write now; returns the task that does, or None if there is nothing to write."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None and not self._task.done():
+            return self._task
+        if self._recorder.is_empty():
+            return None
+        self._free_at = self._loop.time() + WRITE_EVERY_S
+        self._task = self._loop.create_task(self._recorder.write(self))
+        return self._task
 
 
 def _size_of(record: Record) -> int:
-    texts = (record.path, record.model or "", str(record.metadata))
-    return _RECORD_BYTES * (1 + len(record.attempts)) + sum(map(len, texts))
+    size = _RECORD_BYTES * (1 + len(record.attempts)) + len(record.path)
+    if record.model:
+        size += len(record.model)
+    for body in (record.request_body, record.response_body):
+        if body is not None:
+            size += sys.getsizeof(body)
+    return size + len(str(record.metadata)) if record.metadata else size
 
 
 def name_of(error: GatewayError) -> str:
     """Return what records call an error: its code, or its type where a provider gave no code."""
-    return str(error.code or error.type or "upstream_error")
+    return _clean(str(error.code or error.type or "upstream_error"))
+
+
+_LONGEST_WORD = 200
+
+
+def _clean(text: str) -> str:
+    """Return a text of a client's or a provider's without what looks like a secret."""
+    return _clean_word(text) if len(text) <= _LONGEST_WORD else redacted_text(text)
+
+
+# Most requests have the path and the model of another one.
+_clean_word = lru_cache(maxsize=512)(redacted_text)
+
+
+_NO_METADATA: Mapping[str, Any] = {}
 
 
 class Draft:
     """What is known of a request so far. `finish` turns it into its one record."""
 
-    __slots__ = (
-        "_finished",
-        "_record_id",
-        "_recorder",
-        "_started",
-        "_started_at",
-        "_world",
-        "adjusted",
-        "attempts",
-        "dropped",
-        "endpoint",
-        "first_byte_ms",
-        "metadata",
-        "method",
-        "model",
-        "path",
-        "principal",
-        "provider",
-        "stream",
-        "target",
-        "trace_id",
-        "usage",
-        "workspace",
-    )
+    # As attributes of the class: a request sets only what it has.
+    endpoint: str | None = None
+    principal: str | None = None
+    workspace: str | None = None
+    user: str | None = None
+    target: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    stream = False
+    first_byte_ms: float | None = None
+    usage: Usage = NO_USAGE
+    metadata = _NO_METADATA
+    dropped: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+    bodies: Bodies | None = None
+    """Where they are logged."""
+    _finished = False
 
     def __init__(self, recorder: Recorder, world: World, method: str, path: str) -> None:
         self._recorder = recorder
@@ -163,23 +249,10 @@ class Draft:
         self._started = world.monotonic()
         self._started_at = world.time()
         self._record_id = world.new_id()
-        self._finished = False
         self.method = method
         self.path = path
         self.trace_id = self._record_id
-        self.endpoint: str | None = None
-        self.principal: str | None = None
-        self.workspace: str | None = None
-        self.target: str | None = None
-        self.provider: str | None = None
-        self.model: str | None = None
-        self.stream = False
-        self.first_byte_ms: float | None = None
-        self.usage: Usage = NO_USAGE
         self.attempts: list[AttemptRecord] = []
-        self.metadata: Mapping[str, Any] = {}
-        self.dropped: tuple[str, ...] = ()
-        self.adjusted: tuple[str, ...] = ()
 
     @property
     def started(self) -> float:
@@ -196,14 +269,17 @@ class Draft:
         if self._finished:
             return
         self._finished = True
+        bodies = self.bodies
         self._recorder.take(
             Record(
                 id=self._record_id,
-                trace_id=self.trace_id,
+                trace_id=self.trace_id
+                if self.trace_id is self._record_id
+                else _clean(self.trace_id),
                 started_at=self._started_at,
                 duration_ms=self._elapsed_ms(),
                 method=self.method,
-                path=self.path,
+                path=_clean(self.path),
                 endpoint=self.endpoint,
                 status=status,
                 error=None if error is None else name_of(error),
@@ -211,14 +287,17 @@ class Draft:
                 workspace=self.workspace,
                 target=self.target,
                 provider=self.provider,
-                model=self.model,
+                model=None if self.model is None else _clean(self.model),
                 stream=self.stream,
                 first_byte_ms=self.first_byte_ms,
                 usage=self.usage,
                 attempts=tuple(self.attempts),
-                metadata=self.metadata,
-                dropped=self.dropped,
-                adjusted=self.adjusted,
+                metadata=redacted_value(self.metadata) if self.metadata else self.metadata,
+                dropped=tuple(map(_clean, self.dropped)),
+                adjusted=tuple(map(_clean, self.adjusted)),
+                user=self.user,
+                request_body=None if bodies is None else bodies.request,
+                response_body=None if bodies is None else bodies.answer,
             )
         )
 

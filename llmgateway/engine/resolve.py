@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from llmgateway.config import DEFAULT_CONFIG, Config, Leaf
-from llmgateway.engine.authorize import KEY_PREFIX
+from llmgateway.engine.client_keys import KEY_PREFIX
 from llmgateway.engine.plan import Plan, StoredCredential, Target
 from llmgateway.errors import InvalidConfig, InvalidRequest
 from llmgateway.providers import PLANNED, Provider, Registry
 from llmgateway.settings import ProviderSettings, Settings, client_key_digest
+from llmgateway.types.documents import VirtualKey
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_SETTINGS = ProviderSettings()
+_NONE: Mapping[str, VirtualKey] = {}
 _ELSEWHERE = (
     "x-llmgateway-… says the same; a model written @provider/model names one too, and so does the "
     "setting default_provider."
@@ -36,33 +38,37 @@ def resolve(
     settings: Settings,
     *,
     provider: str | None = None,
+    virtual_key: VirtualKey | None = None,
     options: Mapping[str, str] | None = None,
     custom_host: bool = False,
     trusted: bool = False,
+    virtual_keys: Mapping[str, VirtualKey] = _NONE,
 ) -> Plan:
     """Return the plan of a config.
 
-    `provider` and `options` are the request's own; they count only where the config names no
-    provider. With `custom_host` the request names the host, so a provider may lack an address.
+    `provider`, `virtual_key` and `options` are the request's own; they count only where the config
+    names no provider. `virtual_keys` are those of the config's `slugs` that there are.
+    With `custom_host` the request names the host, so a provider may lack an address.
     A `trusted` config is the operator's own: the hosts that it names are not the caller's.
     Raises `InvalidConfig` that names the JSON path of every target that cannot be called, or
     `InvalidRequest` where the request itself names the provider.
     """
+    sources = _Sources(registry, settings, virtual_keys)
     if not config.names_provider:
-        asked = _Asked(provider, options or {}, custom_host)
-        return _resolve_root(config, registry, settings, asked, trusted=trusted)
+        asked = _Asked(provider, virtual_key, options or {}, custom_host)
+        return _resolve_root(config, sources, asked, trusted=trusted)
     targets: dict[str, Target] = {}
     faults: list[tuple[str, str]] = []
     names_host = False
-    for leaf in config.leaves():
+    for stated in config.leaves():
         try:
-            row = find(leaf.provider or "", registry)
-            parts = _divide(leaf, row, settings, {}, trusted=trusted)
-            targets[leaf.path] = _target(leaf, row, settings, parts, custom_host)
+            leaf, source = sources.of(stated)
+            parts = _divide(leaf, source, {}, trusted=trusted)
+            targets[leaf.path] = _target(leaf, source, settings, parts, custom_host)
         except InvalidRequest as fault:
-            faults.append((fault_path(leaf.path, fault.param), fault.message))
+            faults.append((fault_path(stated.path, fault.param), fault.message))
         else:
-            names_host = names_host or _names_host(leaf, row, parts, trusted=trusted)
+            names_host = names_host or _names_host(leaf, source.row, parts, trusted=trusted)
     if faults:
         raise InvalidConfig("Invalid config passed", faults)
     return Plan(config, targets, caller_names_host=names_host)
@@ -73,8 +79,72 @@ class _Asked:
     """What the request itself says of its target."""
 
     provider: str | None
+    virtual_key: VirtualKey | None
     options: Mapping[str, str]
     custom_host: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A provider, and what is stored for it."""
+
+    row: Provider
+    stored: ProviderSettings
+    virtual_key: VirtualKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where credentials come from: the settings, and the virtual keys that a config may mean."""
+
+    registry: Registry
+    settings: Settings
+    virtual_keys: Mapping[str, VirtualKey]
+
+    def of(self, leaf: Leaf) -> tuple[Leaf, _Source]:
+        """Find a leaf's; the leaf comes back without a slug in its model.
+
+        Raises `InvalidRequest` where it names what is not there.
+        """
+        if leaf.virtual_key is not None:
+            found = self.virtual_keys.get(leaf.virtual_key.removeprefix("@"))
+            if found is None:
+                raise InvalidRequest(
+                    f"There is no virtual key {leaf.virtual_key[:64]!r} in this workspace.",
+                    param="virtual_key",
+                )
+            return leaf, self.of_key(found)
+        name = leaf.provider
+        if name is None:
+            name, leaf = self.out_of_model(leaf) or ("", leaf)
+        return leaf, self.named(name)
+
+    def named(self, name: str) -> _Source:
+        """Find one by `@slug`, or by a provider's id with or without `@`."""
+        if name.startswith("@") and (found := self.virtual_keys.get(name[1:])) is not None:
+            return self.of_key(found)
+        row = find(name, self.registry)
+        return _Source(row, self.settings.providers.get(row.name, _NO_SETTINGS))
+
+    def of_key(self, key: VirtualKey) -> _Source:
+        """Return what a virtual key stands for."""
+        stored = {**key.options, "api_key": key.api_key, "base_url": key.base_url}
+        return _Source(
+            find(key.provider, self.registry), ProviderSettings.model_validate(stored), key
+        )
+
+    def out_of_model(self, leaf: Leaf) -> tuple[str, Leaf] | None:
+        """Take `@slug` out of the leaf's own model, if it is one that is known."""
+        slug = leaf.slug
+        if leaf.model_with_slug is None or slug is None:
+            return None
+        if slug not in self.virtual_keys and self.registry.get(slug) is None:
+            return None
+        model = leaf.model_with_slug.partition("/")[2]
+        policy = replace(
+            leaf.policy, override_params={**leaf.policy.override_params, "model": model}
+        )
+        return f"@{slug}", replace(leaf, policy=policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +161,13 @@ class _Parts:
     """Whichever of the two brings the stored key: it is bound to the origin that this one names."""
 
 
-def _divide(
-    leaf: Leaf, row: Provider, settings: Settings, asked: Mapping[str, str], *, trusted: bool
-) -> _Parts:
+def _divide(leaf: Leaf, source: _Source, asked: Mapping[str, str], *, trusted: bool) -> _Parts:
     """Tell the caller's from the operator's.
 
     A key in the operator's own config is stored like one in the settings: callers may use it, but
     it goes to the origin that the operator named and nowhere else.
     """
-    stored = settings.providers.get(row.name, _NO_SETTINGS)
+    stored = source.stored
     key, options = leaf.api_key, _plain(leaf.options)
     if not trusted:
         own = key.get_secret_value() if key else None
@@ -112,25 +180,30 @@ def _divide(
             "base_url": leaf.policy.custom_host or stored.base_url,
         }
     )
-    secrets = {option.name for option in row.options if option.secret}
+    secrets = {option.name for option in source.row.options if option.secret}
     brings_key = key is not None or not secrets.isdisjoint(options)
     return _Parts(None, asked, held, held if brings_key else stored)
 
 
-def _resolve_root(
-    config: Config, registry: Registry, settings: Settings, asked: _Asked, *, trusted: bool
-) -> Plan:
+def _resolve_root(config: Config, sources: _Sources, asked: _Asked, *, trusted: bool) -> Plan:
     """Resolve a config without provider and targets: a root leaf that the request completes."""
     (leaf,) = config.leaves()
-    name = asked.provider or settings.default_provider
-    if name is None:
+    settings = sources.settings
+    in_model = sources.out_of_model(leaf)
+    if in_model is not None:
+        name, leaf = in_model
+        source = sources.named(name)
+    elif asked.virtual_key is not None:
+        source = sources.of_key(asked.virtual_key)
+    elif named := asked.provider or settings.default_provider:
+        source = sources.named(named)
+    else:
         raise InvalidRequest(_NO_PROVIDER if config is DEFAULT_CONFIG else _CONFIG_WITHOUT_PROVIDER)
-    row = find(name, registry)
-    known = {option.name for option in row.options}
+    known = {option.name for option in source.row.options}
     own = {key: value for key, value in asked.options.items() if key in known}
-    parts = _divide(leaf, row, settings, own, trusted=trusted)
-    target = _target(leaf, row, settings, parts, asked.custom_host)
-    names_host = _names_host(leaf, row, parts, trusted=trusted)
+    parts = _divide(leaf, source, own, trusted=trusted)
+    target = _target(leaf, source, settings, parts, asked.custom_host)
+    names_host = _names_host(leaf, source.row, parts, trusted=trusted)
     return Plan(config, {leaf.path: target}, caller_names_host=names_host)
 
 
@@ -157,9 +230,9 @@ def find(name: str, registry: Registry) -> Provider:
 
 
 def _target(
-    leaf: Leaf, row: Provider, settings: Settings, parts: _Parts, custom_host: bool
+    leaf: Leaf, source: _Source, settings: Settings, parts: _Parts, custom_host: bool
 ) -> Target:
-    given, held = parts.options, parts.held
+    row, given, held = source.row, parts.options, parts.held
     secrets = {option.name for option in row.options if option.secret}
     defaults = {o.name: o.default for o in row.options if o.default is not None}
     public = {key: value for key, value in held.options.items() if key not in secrets}
@@ -185,6 +258,10 @@ def _target(
         api_key=parts.key,
         has_own_secret=any(key in secrets for key in given),
         stored=_stored(row, parts.keyring, {**defaults, **parts.keyring.options}, secrets),
+        virtual_key=source.virtual_key,
+        chosen_model=next(
+            (given[o.name] for o in row.options if o.is_model and o.name in given), None
+        ),
     )
 
 

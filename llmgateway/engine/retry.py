@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from llmgateway.config import Retry
 from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.world import Random
 from llmgateway.types.http import Headers
+from llmgateway.types.value import value
 
 BUDGET_S = 60.0
 """What the waits that providers ask for may add up to over one call.
@@ -17,7 +17,7 @@ Source: Portkey's docs, automatic retries: a single wait, or the sum, of 60 s en
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Waits:
     """The waiting of one target so far."""
 

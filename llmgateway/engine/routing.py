@@ -72,7 +72,10 @@ def pick(weights: tuple[float, ...], draw: float) -> int:
 def _fall_back(branch: Branch, codes: frozenset[int] | None, facts: Facts, draw: Random) -> Walk[O]:
     outcome: O | None = None
     for target in branch.targets:
-        outcome = yield from walk(target, facts, draw)
+        if isinstance(target, Leaf):
+            outcome = yield target
+        else:
+            outcome = yield from walk(target, facts, draw)
         if not _goes_on(outcome.status, codes):
             break
     assert outcome is not None, "the parser admits no branch without targets"

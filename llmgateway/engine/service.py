@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from llmgateway.codecs.base import Codec, Door
 from llmgateway.codecs.opaque import OPAQUE
 from llmgateway.engine.doors import DOORS, HUB_CODECS
-from llmgateway.engine.plan import Target
+from llmgateway.engine.plan import Service, Target
 from llmgateway.errors import EndpointNotSupported
 from llmgateway.providers.base import Endpoint
 from llmgateway.types.call import Call
@@ -16,24 +15,22 @@ PROXY = "proxy"
 """The endpoint of every path that has none of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The provider's endpoint for a call, and who translates, if anyone does."""
-
-    name: str
-    """The row's name of the endpoint, by which its tweaks are found."""
-    endpoint: Endpoint
-    door: Door | None = None
-    codec: Codec | None = None
-    """None: caller and provider speak the same format."""
-
-
 def service_for(call: Call, target: Target) -> Service:
     """Return how the target's provider serves the call.
 
     The caller's format as it is where the provider speaks it, else by way of the hub.
     Raises `EndpointNotSupported`.
     """
+    known = target.services.get(call.endpoint)
+    if known is not None and not call.suffix:
+        return known
+    service = _find(call, target)
+    if not call.suffix:
+        target.services[call.endpoint] = service
+    return service
+
+
+def _find(call: Call, target: Target) -> Service:
     provider, name = target.provider, call.endpoint
     if name == PROXY:
         return Service(name, Endpoint(path=provider.proxy_path or "", format=OPAQUE))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 from llmgateway.codecs.base import Event, EventKind, Watch
+from llmgateway.engine.live import LiveStreams
 from llmgateway.engine.outcome import Streamed
 from llmgateway.engine.output import Output
 from llmgateway.engine.recorder import Draft
@@ -19,7 +19,9 @@ from llmgateway.errors import (
     TransportError,
     UpstreamProtocolError,
 )
+from llmgateway.redaction import redacting_logger
 from llmgateway.settings import Limits
+from llmgateway.transport.wheel import wheel_of
 from llmgateway.types.upstream import UpstreamResponse
 from llmgateway.types.usage import NO_USAGE, Usage
 
@@ -27,15 +29,19 @@ SHORT_BODY = 2**20
 """A body up to this size may be held whole: to see that it is, or to read its usage."""
 
 
-logger = logging.getLogger(__name__)
+logger = redacting_logger(__name__)
 
 
 class Splitter(Protocol):
     """Cuts a body into events."""
 
+    def skim(self, data: bytes, is_plain: Callable[[bytes], bool]) -> tuple[bytes, bytes]: ...
+
     def feed(self, data: bytes) -> list[Event]: ...
 
     def flush(self) -> list[Event]: ...
+
+    is_over: bool
 
     @property
     def rest(self) -> bytes: ...
@@ -45,8 +51,28 @@ class EventStream:
     """A streamed answer of events.
 
     `hold` reads up to the first content: until it returns, the answer can still be thrown away.
-    Only whole events are passed on, so nothing of ours ever lands in the middle of one.
+    Then it is an iterator; see `Streamed`. Only whole events are passed on, so nothing of ours ever
+    lands in the middle of one. Where they go out as they came, most are not even cut apart.
     """
+
+    __slots__ = (
+        "_ahead",
+        "_at_end",
+        "_broken",
+        "_held",
+        "_is_plain",
+        "_is_verbatim",
+        "_last",
+        "_left_over",
+        "_named",
+        "_next_chunk",
+        "_output",
+        "_pending",
+        "_response",
+        "_skim",
+        "_splitter",
+        "_watch",
+    )
 
     def __init__(
         self,
@@ -57,16 +83,23 @@ class EventStream:
         named: Callable[[GatewayError], GatewayError],
     ) -> None:
         self._response = response
-        self._chunks = response.chunks()
+        self._next_chunk = response.chunks().__anext__
         self._splitter = splitter
+        self._skim = splitter.skim
         self._watch = watch
+        self._is_plain = watch.skim
         self._output = output
+        self._is_verbatim = output.is_verbatim
         self._named = named
         self._held: list[bytes] = []
-        self._pending: asyncio.Future[bytes | None] | None = None
+        self._ahead = b""
+        """What was read together with the first content and comes after it."""
+        self._pending: asyncio.Task[bytes | None] | None = None
         self._at_end = False
         self._left_over: Event | None = None
         self._broken: GatewayError | None = None
+        self._last: bytes | None = None
+        """What was said after the end of the body; None before that."""
 
     @property
     def usage(self) -> Usage:
@@ -86,26 +119,89 @@ class EventStream:
         until = monotonic() + limits.hold_s
         size = 0
         while size < limits.hold_bytes:
-            events = await self._next_events(until - monotonic())
-            if events is None:
+            self._pending = asyncio.create_task(self._read())
+            if not await _done_within(self._pending, until - monotonic()):
                 return None  # out of time; the read goes on where the relay picks it up
             content = False
-            for event in events:
-                kind = self._watch.feed(event)
-                if kind is EventKind.ERROR and not content:
-                    return self._watch.error or UpstreamProtocolError(_NO_CONTENT)
-                content = content or kind is EventKind.CONTENT
-                size += self._keep(event, kind)
-            if content:
-                return None
+            chunk = await self._picked_up(self._pending)
+            for events, end in self._taken_apart(chunk):
+                for event in events:
+                    kind = self._watch.feed(event)
+                    if kind is EventKind.ERROR and not content:
+                        return self._watch.error or UpstreamProtocolError(_NO_CONTENT)
+                    content = content or kind is EventKind.CONTENT
+                    if out := self._become(event, kind):
+                        self._held.append(out)
+                    size += len(event.raw)
+                if content:
+                    self._ahead = b"" if chunk is None else chunk[end:]
+                    return None
             if self._at_end:
                 return None if self._watch.ended_well else UpstreamProtocolError(_NO_CONTENT)
         return None
 
-    def _keep(self, event: Event, kind: EventKind) -> int:
-        if out := self._become(event, kind):
-            self._held.append(out)
-        return len(event.raw)
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return what goes out next: what was held, then the rest, then what our end needs."""
+        if self._held:
+            held, self._held = b"".join(self._held), []
+            if self._ahead:
+                more, self._ahead = self._skim(self._ahead, self._is_plain)
+                held += more
+            return held
+        try:
+            while not self._at_end:
+                chunk: bytes | None
+                if self._pending is not None:
+                    chunk = await self._picked_up(self._pending)
+                elif self._ahead:
+                    chunk, self._ahead = self._ahead, b""
+                elif self._splitter.is_over:
+                    self._splitter.feed(b"")  # raises at once, whatever else the provider may send
+                    continue
+                else:
+                    try:
+                        chunk = await self._next_chunk()
+                    except StopAsyncIteration:
+                        chunk = None
+                if chunk is None or not self._is_verbatim:
+                    out = self._changed(self._take(chunk))
+                else:
+                    out, rest = self._skim(chunk, self._is_plain)
+                    if rest:
+                        out += self._changed(self._splitter.feed(rest))
+                if out:
+                    return out
+        except TransportError as error:
+            self._at_end = True
+            self._broken = self._broken or self._named(error)
+        if self._last is None:
+            self._last = self._ending()
+            if self._last:
+                return self._last
+        if self.error is None:
+            raise StopAsyncIteration
+        raise StreamAborted
+
+    def _ending(self) -> bytes:
+        """Judge the end; return what the caller must still be told."""
+        if self._watch.ended_well:
+            try:
+                last = self._output.close(self._splitter.rest, self._watch.owed())
+            except TransportError as error:
+                self._broken = error
+            else:
+                self._broken = None  # what befell the connection after the end is no one's loss
+                return last
+        if self._watch.error is not None:
+            return b""
+        self._broken = self._broken or UpstreamProtocolError(_CUT)
+        return self._output.fail(self._broken)
+
+    def _changed(self, events: list[Event]) -> bytes:
+        return b"".join([self._become(event, self._watch.feed(event)) for event in events])
 
     def _become(self, event: Event, kind: EventKind) -> bytes:
         if event is self._left_over and kind is not EventKind.ERROR:
@@ -114,27 +210,29 @@ class EventStream:
             return self._output.error(event, self._watch.error)
         return self._output.feed(event, kind)
 
-    async def _next_events(self, timeout_s: float) -> list[Event] | None:
-        """Return the events of the next read, those at the end, or None when time is up.
+    def _taken_apart(self, chunk: bytes | None) -> Iterator[tuple[list[Event], int]]:
+        """Yield the events of a read and where they end in it; one by one, if they go as they came.
 
-        The read itself is never cancelled by the time limit: a cancelled read would close the
-        connection. It stays pending, and the relay awaits it.
+        So what follows the first content need not be taken apart.
         """
-        if self._pending is None:
-            self._pending = asyncio.ensure_future(_read(self._chunks))
-        if not self._pending.done():
-            done, _ = await asyncio.wait({self._pending}, timeout=max(timeout_s, 0))
-            if not done:
-                return None
-        chunk, self._pending = self._pending.result(), None
-        return self._last_events() if chunk is None else self._splitter.feed(chunk)
+        if chunk is None or not self._is_verbatim:
+            yield self._take(chunk), len(chunk or b"")
+            return
+        end = 0
+        while end < len(chunk):
+            start, end = end, chunk.find(b"\n\n", end) + 2
+            if end < 2:
+                end = len(chunk)
+            yield self._splitter.feed(chunk[start:end]), end
 
-    def _last_events(self) -> list[Event]:
-        """Return what the end of the body makes whole, and what it leaves over.
+    def _take(self, chunk: bytes | None) -> list[Event]:
+        """Return the events of a read; at the end, what it makes whole, and what it leaves over.
 
         What is left over is only shown to the watch: some providers end a stream with an error
         that is no event (Gemini's bare JSON, seen 2025-11). Otherwise it goes out after a good end.
         """
+        if chunk is not None:
+            return self._splitter.feed(chunk)
         self._at_end = True
         events = self._splitter.flush()
         if rest := self._splitter.rest.strip():
@@ -142,40 +240,23 @@ class EventStream:
             events = [*events, self._left_over]
         return events
 
-    async def relay(self) -> AsyncGenerator[bytes]:
-        """Yield what was held, then the rest; raises `StreamAborted` after a bad end."""
+    async def _read(self) -> bytes | None:
+        """Return the next chunk, or None at the end of the body."""
         try:
-            if self._held:
-                yield b"".join(self._held)
-                self._held.clear()
-            if self._pending is not None:
-                chunk, self._pending = await self._pending, None
-                if out := self._pass(chunk):
-                    yield out
-            while not self._at_end:
-                if out := self._pass(await _read(self._chunks)):
-                    yield out
-        except TransportError as error:
-            self._broken = self._named(error)
-        if self._watch.ended_well:
-            try:
-                last = self._output.close(self._splitter.rest, self._watch.owed())
-            except TransportError as error:
-                self._broken = error
-            else:
-                self._broken = None  # what befell the connection after the end is no one's loss
-                if last:
-                    yield last
-                return
-        if self._broken is None and self._watch.error is None:
-            self._broken = UpstreamProtocolError(_CUT)
-        if self._watch.error is None and self._broken is not None:
-            yield self._output.fail(self._broken)
-        raise StreamAborted
+            return await self._next_chunk()
+        except StopAsyncIteration:
+            return None
 
-    def _pass(self, chunk: bytes | None) -> bytes:
-        events = self._last_events() if chunk is None else self._splitter.feed(chunk)
-        return b"".join([self._become(event, self._watch.feed(event)) for event in events])
+    async def _picked_up(self, read: asyncio.Task[bytes | None]) -> bytes | None:
+        chunk = await read
+        self._pending = None
+        return chunk
+
+    async def cut(self, error: GatewayError) -> None:
+        """End with an error of ours; see `Streamed`."""
+        self._broken = error
+        self._held, self._ahead = [], b""
+        await self._response.aclose()  # so that a read, begun or yet to come, fails
 
     async def aclose(self) -> None:
         """Stop reading and close the upstream."""
@@ -194,11 +275,15 @@ class PlainStream:
     `read_usage` is given the whole of a short one at its end.
     """
 
+    __slots__ = ("_broken", "_kept", "_next_chunk", "_read_usage", "_response", "usage")
+
     def __init__(
         self, response: UpstreamResponse, read_usage: Callable[[bytes], Usage] | None = None
     ) -> None:
         self._response = response
+        self._next_chunk = response.chunks().__anext__
         self._read_usage = read_usage
+        self._kept = bytearray()
         self._broken: GatewayError | None = None
         self.usage = NO_USAGE
 
@@ -207,21 +292,31 @@ class PlainStream:
         """Why the stream ended badly, if it did."""
         return self._broken
 
-    async def relay(self) -> AsyncGenerator[bytes]:
-        """Yield the body; raises `StreamAborted` where it was cut."""
-        kept = bytearray()
-        is_short = self._read_usage is not None
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece of the body."""
         try:
-            async for chunk in self._response.chunks():
-                is_short = is_short and len(kept) + len(chunk) <= SHORT_BODY
-                if is_short:
-                    kept += chunk
-                yield chunk
+            chunk = await self._next_chunk()
+        except StopAsyncIteration:
+            if self._read_usage is not None:
+                self.usage = self._read_usage(bytes(self._kept))
+            raise
         except TransportError as error:
-            self._broken = error
+            self._broken = self._broken or error
             raise StreamAborted from error
-        if self._read_usage is not None and is_short:
-            self.usage = self._read_usage(bytes(kept))
+        if self._read_usage is not None:
+            self._kept += chunk
+            if len(self._kept) > SHORT_BODY:
+                self._read_usage = None
+                self._kept.clear()
+        return chunk
+
+    async def cut(self, error: GatewayError) -> None:
+        """End with an error of ours; see `Streamed`. There is no way to tell the caller why."""
+        self._broken = error
+        await self._response.aclose()
 
     async def aclose(self) -> None:
         """Close the upstream."""
@@ -236,19 +331,27 @@ class StreamBody:
     was never started runs none of its code.
     """
 
+    __slots__ = ("_draft", "_ended", "_status", "_stream", "_unwatch")
+
     def __init__(self, stream: Streamed, status: int, draft: Draft) -> None:
         self._stream = stream
-        self._pieces = stream.relay()
         self._status = status
         self._draft = draft
         self._ended = False
+        self._unwatch: Callable[[], None] | None = None
+
+    def watch(self, live: LiveStreams, digest: str, age_s: float) -> None:
+        """Have it end soon after the caller's key; see `LiveStreams.watch`."""
+        self._unwatch = live.watch(digest, self._stream, age_s)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._ended:
+            raise StopAsyncIteration
         try:
-            piece = await anext(self._pieces)
+            piece = await self._stream.__anext__()
         except StopAsyncIteration:
             await self._end(self._status, None)
             raise
@@ -262,7 +365,10 @@ class StreamBody:
         except BaseException:
             await self.aclose()
             raise
-        self._draft.mark_first_byte()
+        if self._draft.first_byte_ms is None:
+            self._draft.mark_first_byte()
+        if self._draft.bodies is not None:
+            self._draft.bodies.add(piece)
         return piece
 
     async def aclose(self) -> None:
@@ -273,17 +379,34 @@ class StreamBody:
         if self._ended:
             return
         self._ended = True
+        if self._unwatch is not None:
+            self._unwatch()
         self._draft.usage = self._stream.usage
         self._draft.finish(status, error)
-        try:
-            await self._stream.aclose()
-        finally:
-            await self._pieces.aclose()
+        await self._stream.aclose()
 
 
-async def _read(chunks: AsyncIterator[bytes]) -> bytes | None:
-    """Return the next chunk, or None at the end of the body."""
-    return await anext(chunks, None)
+async def _done_within(task: asyncio.Task[bytes | None], seconds: float) -> bool:
+    """Wait for a task for a time; tell whether it has ended.
+
+    It is never cancelled by the limit: a cancelled read would close the connection.
+    """
+    loop = task.get_loop()
+    woken = loop.create_future()
+
+    def wake(*_: object) -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    limit = wheel_of(loop).deadline(wake)
+    limit.move(loop.time() + seconds)
+    task.add_done_callback(wake)
+    try:
+        await woken
+    finally:
+        limit.cancel()
+        task.remove_done_callback(wake)
+    return task.done()
 
 
 _NO_CONTENT = "The provider's stream ended before any content. Try again, or use another target."

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import field
+from typing import Any
 
 import orjson
 
 from llmgateway.errors import (
-    HeadersTooLarge,
     InvalidJSON,
     InvalidRequest,
     RequestTooLarge,
     RequestTooSlow,
-    UnsupportedMediaType,
 )
+from llmgateway.http.heads import Arrived
 from llmgateway.http.routes import Body
 from llmgateway.settings import Limits
+from llmgateway.transport.wheel import TaskLimit
 from llmgateway.types import JSON
-from llmgateway.types.http import Headers, HTTPRequest
+from llmgateway.types.http import ArrivingBody, HTTPRequest
+from llmgateway.types.value import value
 
 _CONTRACT_TYPES = ("application/json", "multipart/form-data")
 _TOO_LARGE = "The body is over the limit of {} bytes; send less, or raise the limit."
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Payload:
     """A request body as far as it has been read."""
 
@@ -34,33 +35,9 @@ class Payload:
     parsed: JSON | None = field(default=None, repr=False)
 
 
-def check_head(headers: Headers, limits: Limits) -> None:
-    """Refuse heads that are too large, or whose length or host two readers could take differently.
-
-    Servers differ in what they let through; this is the last place to ask (S4, S5).
-    """
-    if sum(len(name) + len(value) for name, value in headers) > limits.max_head_bytes:
-        raise HeadersTooLarge(f"The request head is over {limits.max_head_bytes} bytes.")
-    lengths = headers.get_all("content-length")
-    codings = headers.get_all("transfer-encoding")
-    if len(lengths) > 1 or (lengths and not (lengths[0].isascii() and lengths[0].isdigit())):
-        raise UnclearFraming("Send one Content-Length, in digits.")
-    if codings and (lengths or [coding.strip().lower() for coding in codings] != ["chunked"]):
-        raise UnclearFraming("Send either Content-Length or Transfer-Encoding: chunked.")
-    if len(headers.get_all("host")) > 1:
-        raise UnclearFraming("Send one Host.")
-    encoding = headers.get("content-encoding")
-    if encoding and encoding.strip().lower() != "identity":
-        raise UnsupportedMediaType("Send the body without Content-Encoding.")
-
-
-class UnclearFraming(InvalidRequest):
-    """The length of the body is stated twice or oddly; the connection cannot be trusted."""
-
-    headers: ClassVar[dict[str, str]] = {"connection": "close"}
-
-
-async def read_payload(request: HTTPRequest, wanted: Body, limits: Limits) -> Payload:
+async def read_payload(
+    request: HTTPRequest, arrived: Arrived, wanted: Body, limits: Limits
+) -> Payload:
     """Read a body as its route wants it.
 
     Raises `InvalidRequest` (content type), `InvalidJSON`, `RequestTooLarge`, `RequestTooSlow`.
@@ -69,15 +46,15 @@ async def read_payload(request: HTTPRequest, wanted: Body, limits: Limits) -> Pa
         return Payload()
     if wanted is Body.NONE:
         # Read all the same: shells can tell that a client has left only after its body.
-        _check_declared(request.headers, limits.max_json_bytes)
+        _check_declared(arrived, limits.max_json_bytes)
         await _read_whole(request.body, limits)
         return Payload()
-    kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    kind = arrived.head.content_type
     if wanted in (Body.JSON, Body.UPLOAD):
         _check_type(kind)
     if wanted is Body.JSON or kind == "application/json":
-        return await _read_json(request, limits, must_be_object=wanted is not Body.ANY)
-    _check_declared(request.headers, limits.max_upload_bytes)
+        return await _read_json(request, arrived, limits, must_be_object=wanted is not Body.ANY)
+    _check_declared(arrived, limits.max_upload_bytes)
     return Payload(await _begin_upload(request, limits))
 
 
@@ -89,11 +66,13 @@ def _check_type(kind: str) -> None:
         )
 
 
-async def _read_json(request: HTTPRequest, limits: Limits, *, must_be_object: bool) -> Payload:
-    _check_declared(request.headers, limits.max_json_bytes)
+async def _read_json(
+    request: HTTPRequest, arrived: Arrived, limits: Limits, *, must_be_object: bool
+) -> Payload:
+    _check_declared(arrived, limits.max_json_bytes)
     raw = await _read_whole(request.body, limits)
-    if not raw.strip():
-        if must_be_object and request.headers.get("content-length") not in (None, "0"):
+    if not raw or raw.isspace():
+        if must_be_object and arrived.declared:
             raise InvalidJSON("The body is empty; send one JSON object.")
         return Payload(raw)
     value = parse_json(raw, limits.max_depth)
@@ -112,38 +91,51 @@ def parse_json(raw: bytes, max_depth: int) -> Any:
         raise InvalidJSON(
             f"The body is no valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
-    # A body with so few brackets cannot be deeper; almost all bodies end here.
-    if raw.count(b"[") + raw.count(b"{") > max_depth and _is_deeper(value, max_depth):
+    if _is_deeper(value, max_depth):
         raise InvalidJSON(f"The body is nested more than {max_depth} levels deep.")
     return value
 
 
 def _is_deeper(value: Any, max_depth: int) -> bool:
-    level = [value]
+    # The parsed tree has few nodes where the text is long; counting brackets costs more than this.
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(max_depth):
         level = [
             child
             for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in _CONTAINERS
         ]
         if not level:
             return False
     return True
 
 
-def _check_declared(headers: Headers, limit: int) -> None:
-    declared = headers.get("content-length")
-    if declared is not None and (len(declared) > 15 or int(declared) > limit):
+_CONTAINERS = frozenset({dict, list})
+
+
+def _check_declared(arrived: Arrived, limit: int) -> None:
+    declared = arrived.declared
+    if declared is not None and declared > limit:
         raise RequestTooLarge(_TOO_LARGE.format(limit))
 
 
 async def _read_whole(body: bytes | AsyncIterator[bytes], limits: Limits) -> bytes:
+    if isinstance(body, ArrivingBody):
+        taken = body.take()
+        body = body if taken is None else taken
     if isinstance(body, bytes):
         if len(body) > limits.max_json_bytes:
             raise RequestTooLarge(_TOO_LARGE.format(limits.max_json_bytes))
         return body
-    return b"".join([piece async for piece in _bounded(body, limits.max_json_bytes, limits)])
+    pieces: list[bytes] = []
+    bounded = _Bounded(body, limits.max_json_bytes, limits)
+    try:
+        while (piece := await bounded.next()) is not None:
+            pieces.append(piece)
+    finally:
+        bounded.close()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _begin_upload(request: HTTPRequest, limits: Limits) -> bytes | AsyncIterator[bytes]:
@@ -152,44 +144,64 @@ async def _begin_upload(request: HTTPRequest, limits: Limits) -> bytes | AsyncIt
         if len(request.body) > limits.max_upload_bytes:
             raise RequestTooLarge(_TOO_LARGE.format(limits.max_upload_bytes))
         return request.body
-    pieces = _bounded(request.body, limits.max_upload_bytes, limits)
+    bounded = _Bounded(request.body, limits.max_upload_bytes, limits)
     held: list[bytes] = []
     size = 0
-    async for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size > limits.max_buffered_upload_bytes:
-            return _continued(held, pieces)
+    try:
+        while (piece := await bounded.next()) is not None:
+            held.append(piece)
+            size += len(piece)
+            if size > limits.max_buffered_upload_bytes:
+                return _continued(held, bounded)
+    finally:
+        bounded.close()
     return b"".join(held)
 
 
-async def _continued(held: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _continued(held: list[bytes], rest: _Bounded) -> AsyncIterator[bytes]:
     while held:
         yield held.pop(0)
-    async for piece in rest:
-        yield piece
+    try:
+        while (piece := await rest.next()) is not None:
+            yield piece
+    finally:
+        rest.close()
 
 
-async def _bounded(body: AsyncIterator[bytes], limit: int, limits: Limits) -> AsyncIterator[bytes]:
-    """Pass a body on within its bounds of size and time.
+class _Bounded:
+    """A body on its way, within its bounds of size and time.
 
     The time is `body_s` plus a second for each `body_bytes_per_s` received, and only waiting for
-    the client counts, not what the provider takes to read.
+    the client counts, not what the provider takes to read. `close` leaves it readable.
     """
-    size = 0
-    left_s = limits.body_s
-    clock = asyncio.get_running_loop().time
-    while True:
-        since = clock()
+
+    __slots__ = ("_body", "_clock", "_left_s", "_limit", "_limits", "_max_bytes", "_size")
+
+    def __init__(self, body: AsyncIterator[bytes], max_bytes: int, limits: Limits) -> None:
+        self._body = body
+        self._max_bytes = max_bytes
+        self._limits = limits
+        self._left_s = limits.body_s
+        self._size = 0
+        self._clock = asyncio.get_running_loop().time
+        self._limit = TaskLimit()
+
+    async def next(self) -> bytes | None:
+        """Return the next piece; None at the end. Raises `RequestTooSlow`, `RequestTooLarge`."""
+        since = self._clock()
         try:
-            async with asyncio.timeout(left_s):
-                piece = await anext(body, None)
+            with self._limit.within(self._left_s):
+                piece = await anext(self._body, None)
         except TimeoutError:
             raise RequestTooSlow("The request body came too slowly.") from None
         if piece is None:
-            return
-        size += len(piece)
-        if size > limit:
-            raise RequestTooLarge(_TOO_LARGE.format(limit))
-        left_s += len(piece) / limits.body_bytes_per_s - (clock() - since)
-        yield piece
+            return None
+        self._size += len(piece)
+        if self._size > self._max_bytes:
+            raise RequestTooLarge(_TOO_LARGE.format(self._max_bytes))
+        self._left_s += len(piece) / self._limits.body_bytes_per_s - (self._clock() - since)
+        return piece
+
+    def close(self) -> None:
+        """Let go of the clock."""
+        self._limit.close()

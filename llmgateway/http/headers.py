@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache, cached_property
 
 import orjson
 
@@ -23,7 +23,8 @@ LLMGATEWAY = "x-llmgateway-"
 
 REQUEST_HEADERS: Mapping[str, str] = {
     "provider": "The provider's id, if no config names one.",
-    "config": "The routing config as JSON; see the page on configs.",
+    "config": "The routing config as JSON, or the slug of a saved one; see the page on configs.",
+    "virtual-key": "The slug of a stored credential; `@slug` as provider says the same.",
     "api-key": "A client key of this gateway; `Authorization` may then hold the provider's key.",
     "trace-id": "Your own id of the request, 1-255 printable ASCII characters; else one is made.",
     "metadata": "A JSON object for conditions and the request log.",
@@ -37,7 +38,6 @@ REQUEST_HEADERS: Mapping[str, str] = {
 """What a request may say, by the name after the family's prefix."""
 
 LATER_HEADERS: Mapping[str, str] = {
-    "virtual-key": "Virtual keys",
     "cache": "The cache",
     "default-input-guardrails": "Guardrails",
     "default-output-guardrails": "Guardrails",
@@ -65,14 +65,17 @@ _MAX_VALUE = 2048
 _INTEGER = re.compile(r"\d{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
 class GatewayHeaders:
-    """The gateway's own fields of one request; an empty value counts as absent."""
+    """The gateway's own fields of a head; an empty value counts as absent.
 
-    family: str
-    """The prefix to answer with."""
-    fields: Mapping[str, str]
-    """By the name after the prefix."""
+    What has been parsed once is kept; a fault is not.
+    """
+
+    def __init__(self, family: str, fields: Mapping[str, str]) -> None:
+        self.family = family
+        """The prefix to answer with."""
+        self.fields = fields
+        """By the name after the prefix."""
 
     @classmethod
     def read(cls, headers: Headers) -> GatewayHeaders:
@@ -92,13 +95,13 @@ class GatewayHeaders:
 
     def refuse_later(self) -> None:
         """Refuse what is not available yet, rather than ignore it."""
-        for name, what in LATER_HEADERS.items():
-            if name in self.fields:
-                raise InvalidRequest(
-                    f"{what} come in a later version; leave the header out until then.",
-                    param=self.family + name,
-                )
+        for name in self.fields.keys() & LATER_HEADERS.keys() if self.fields else ():
+            raise InvalidRequest(
+                f"{LATER_HEADERS[name]} come in a later version; leave the header out until then.",
+                param=self.family + name,
+            )
 
+    @cached_property
     def trace_id(self) -> str | None:
         """Return the caller's trace id; raises `InvalidRequest` if it cannot be echoed."""
         value = self.get("trace-id")
@@ -106,6 +109,7 @@ class GatewayHeaders:
             raise self._fault("trace-id", "1 to 255 printable ASCII characters without spaces")
         return value
 
+    @cached_property
     def metadata(self) -> JSON:
         """Return the request's metadata."""
         text = self.get("metadata")
@@ -119,6 +123,7 @@ class GatewayHeaders:
             raise self._fault("metadata", "a JSON object")
         return value
 
+    @cached_property
     def overrides(self) -> Overrides:
         """Return the policies that the head states."""
         return Overrides(
@@ -178,6 +183,14 @@ def encode_fields(family: str, fields: Mapping[str, str]) -> RawHeaders:
     Values may hold names of parameters as the caller made them up, of any length and letters.
     """
     return tuple(
-        ((family + name).encode("ascii"), _UNWRITABLE.sub("?", value[:_MAX_VALUE]).encode("ascii"))
-        for name, value in fields.items()
+        [
+            (field_name(family, name), _UNWRITABLE.sub("?", value[:_MAX_VALUE]).encode("ascii"))
+            for name, value in fields.items()
+        ]
     )
+
+
+@cache
+def field_name(family: str, name: str) -> bytes:
+    """Return the name of a gateway's field as it is sent."""
+    return (family + name).encode("ascii")

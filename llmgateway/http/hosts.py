@@ -20,11 +20,11 @@ def check_host(request: HTTPRequest, settings: Settings) -> None:
     request, nor another machine by a port that is open wider than it should be.
     Raises `PermissionDenied`.
     """
-    headers = request.headers
     local = settings.access == "local"
-    allowed = _LOCAL if local else frozenset(host.lower() for host in settings.allowed_hosts)
-    if not allowed:
+    if not (local or settings.allowed_hosts):
         return
+    headers = request.headers
+    allowed = _LOCAL if local else frozenset(host.lower() for host in settings.allowed_hosts)
     if local and request.client is not None and not _is_loopback(request.client):
         raise PermissionDenied("Local mode serves this machine only; use a client key.")
     if _name_of(headers.get("host") or "") not in allowed:

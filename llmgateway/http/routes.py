@@ -18,6 +18,11 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 """What any route may be asked with; OPTIONS and the rest are 405."""
 
 
+WRITE = "completions.write"
+LIST = "models.list"
+"""Scopes by the names that Portkey's keys have them."""
+
+
 class Body(Enum):
     """What a route does with a request body."""
 
@@ -51,6 +56,8 @@ class Route:
     """The part of the path that the provider's own endpoint path replaces; "": all of it."""
     body: Body = Body.NONE
     access: Access = Access.CALLER
+    scope: str = WRITE
+    """What a caller that is limited to scopes needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +95,14 @@ ROUTES: tuple[Route, ...] = (
         "One response: retrieve, delete, cancel, input items.",
         base="/v1/responses", body=Body.UPLOAD,
     ),
-    Route(("GET",), "/v1/models", "models", "The provider's models, or all configured ones."),
+    Route(("GET",), "/v1/models", "models", "The provider's models, or all configured ones.",
+        scope=LIST,
+    ),
     Route(
-        ("GET", "DELETE"), "/v1/models/{path}", "models", "One model.", base="/v1/models"
+        ("GET",), "/v1/models/{path}", "models", "One model.", base="/v1/models", scope=LIST,
+    ),
+    Route(
+        ("DELETE",), "/v1/models/{path}", "models", "Delete a fine-tuned one.", base="/v1/models",
     ),
     Route(("GET", "POST"), "/v1/files", "files", "List and upload files.", body=Body.UPLOAD),
     Route(
@@ -145,7 +157,7 @@ PLANNED: tuple[tuple[str, str], ...] = (
 )
 """Paths that a later version serves; until then they are not found, and say so."""
 
-_EXACT = {(method, r.path): r for r in ROUTES if not r.base for method in r.methods}
+_EXACT = {(method, r.path): Matched(r, "") for r in ROUTES if not r.base for method in r.methods}
 _BELOW = tuple((route.base + "/", route) for route in ROUTES if route.base)
 _PLANNED = tuple((re.compile(pattern), what) for pattern, what in PLANNED)
 # Named one by one: ids of fine-tuned models (`ft:gpt-4o:acme::id`) have colons too.
@@ -164,13 +176,13 @@ def match(method: str, path: str) -> Matched:
 
     Raises `NotFound` and `MethodNotAllowed`.
     """
+    exact = _EXACT.get((method, path))
+    if exact is not None:
+        return exact
     if not path.startswith("/") or _UNSAFE.search(path):
         raise NotFound("No such path.")
     if method not in METHODS:
         raise MethodNotAllowed(f"Use one of {', '.join(METHODS)}.", METHODS)
-    route = _EXACT.get((method, path))
-    if route is not None:
-        return Matched(route, "")
     named = _MODEL_PATH.fullmatch(path)
     if named and method == "POST":
         params = {"model": unquote(named["model"]), "operation": named["operation"]}
@@ -187,7 +199,7 @@ def match(method: str, path: str) -> Matched:
         raise NotFound("No such path: /v1 is there twice; the client's base URL has it already.")
     if path.startswith("/v1/") and len(path) > len("/v1/"):
         return Matched(PROXY_ROUTE, _proxy_suffix(path))
-    allow = [known for known, exact in _EXACT if exact == path]
+    allow = [known for known, whole in _EXACT if whole == path]
     if allow:
         raise MethodNotAllowed(f"Use {' or '.join(allow)} here.", allow)
     raise NotFound("No such path; the API is below /v1/, so a client's base URL ends in /v1.")

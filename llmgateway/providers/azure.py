@@ -104,6 +104,7 @@ AZURE_OPENAI = Provider(
         Option(
             "deployment_id",
             header="azure-deployment-id",
+            is_model=True,
             doc="The deployment; left out, the request's model is taken for its name.",
         ),
         Option(
@@ -202,6 +203,7 @@ AZURE_AI = Provider(
         Option("azure_api_version", doc="Sent as `api-version`."),
         Option(
             "azure_deployment_name",
+            is_model=True,
             send_as="azureml-model-deployment",
             doc="The deployment of a managed endpoint.",
         ),

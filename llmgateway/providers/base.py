@@ -41,6 +41,8 @@ class Option:
     """A header without prefix that callers' SDKs send by themselves: `openai-organization`."""
     is_url: bool = False
     """Whether the value names the host to call; callers need the right to name custom hosts."""
+    is_model: bool = False
+    """Whether the value chooses the model, whatever the body says."""
     is_protocol: bool = False
     """Whether it belongs to the wire format (versions, betas): native calls send their own."""
     send_as: str | None = None

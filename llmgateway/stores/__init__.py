@@ -1,6 +1,14 @@
-"""Keys and records: the protocols, and the stores in memory."""
+"""Keys, documents and records: the protocols, and the stores in memory."""
 
-from llmgateway.stores.base import KeyStore, Records, StoredKey
-from llmgateway.stores.memory import MemoryKeyStore, MemoryRecords
+from llmgateway.stores.base import Documents, KeyStore, Records, StoredKey
+from llmgateway.stores.memory import MemoryDocuments, MemoryKeyStore, MemoryRecords
 
-__all__ = ["KeyStore", "MemoryKeyStore", "MemoryRecords", "Records", "StoredKey"]
+__all__ = [
+    "Documents",
+    "KeyStore",
+    "MemoryDocuments",
+    "MemoryKeyStore",
+    "MemoryRecords",
+    "Records",
+    "StoredKey",
+]

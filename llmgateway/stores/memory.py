@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from sys import getsizeof
 
 from llmgateway.stores.base import StoredKey
+from llmgateway.types.documents import SavedConfig, VirtualKey
 from llmgateway.types.record import Record
 
 
@@ -21,19 +23,56 @@ class MemoryKeyStore:
 
 
 class MemoryRecords:
-    """The newest records, up to `limit`."""
+    """The newest records, up to `limit`, and to `max_body_bytes` of bodies where they have some."""
 
-    def __init__(self, limit: int = 10_000) -> None:
+    def __init__(self, limit: int = 10_000, max_body_bytes: int = 64 * 2**20) -> None:
         self._limit = limit
+        self._body_bytes = 0
+        self._max_body_bytes = max_body_bytes
         self._by_id: OrderedDict[str, Record] = OrderedDict()
 
     async def append(self, batch: Sequence[Record]) -> None:
-        """Keep these records and let the oldest go."""
+        """Keep these records and let the oldest go; those that are there already stay."""
         for record in batch:
-            self._by_id[record.id] = record
-        while len(self._by_id) > self._limit:
-            self._by_id.popitem(last=False)
+            if record.id not in self._by_id:
+                self._by_id[record.id] = record
+                self._body_bytes += _bytes_of_bodies(record)
+        while len(self._by_id) > self._limit or self._body_bytes > self._max_body_bytes:
+            self._body_bytes -= _bytes_of_bodies(self._by_id.popitem(last=False)[1])
 
     def all(self) -> list[Record]:
         """Return what is kept, oldest first."""
         return list(self._by_id.values())
+
+
+def _bytes_of_bodies(record: Record) -> int:
+    bodies = (record.request_body, record.response_body)
+    return sum(getsizeof(body) for body in bodies if body is not None)
+
+
+class MemoryDocuments:
+    """What is put into it, by workspace."""
+
+    def __init__(self) -> None:
+        self._virtual_keys: dict[tuple[str | None, str], VirtualKey] = {}
+        self._configs: dict[tuple[str | None, str], SavedConfig] = {}
+
+    def put(self, workspace: str | None, document: VirtualKey | SavedConfig) -> None:
+        """Keep a document in the place of the one that has its slug."""
+        if isinstance(document, VirtualKey):
+            self._virtual_keys[workspace, document.slug] = document
+        else:
+            self._configs[workspace, document.slug] = document
+
+    async def virtual_key(self, workspace: str | None, slug: str) -> VirtualKey | None:
+        """Return a virtual key of the workspace."""
+        return self._virtual_keys.get((workspace, slug))
+
+    async def virtual_keys(self, workspace: str | None) -> Sequence[VirtualKey]:
+        """Return all virtual keys of the workspace, by slug."""
+        found = (key for (owner, _), key in self._virtual_keys.items() if owner == workspace)
+        return sorted(found, key=lambda key: key.slug)
+
+    async def config(self, workspace: str | None, slug: str) -> SavedConfig | None:
+        """Return a config of the workspace."""
+        return self._configs.get((workspace, slug))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -16,28 +15,13 @@ from typing import Any
 
 import uvicorn
 
-__all__ = ["EmbeddedServer", "RunningServer", "expect_cuts", "serve_in_loop", "serve_in_thread"]
+from llmgateway_asgi.cuts import expect_cuts
 
-_CUT = "ASGI callable returned without completing response."
-_CANCELLED = "Exception in ASGI application\n"
+__all__ = ["EmbeddedServer", "RunningServer", "serve_in_loop", "serve_in_thread"]
+
 _START_WITHIN_S = 30.0
 _TCP = 6
 """IPPROTO_TCP; importing `socket` is the transport's alone."""
-
-
-def expect_cuts() -> None:
-    """Keep uvicorn from logging an error for each connection that we cut on purpose.
-
-    An ASGI app has no other way to break off an answer than to return without an end.
-    """
-    logger = logging.getLogger("uvicorn.error")
-    if _is_news not in logger.filters:
-        logger.addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    cancelled = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
-    return record.msg != _CUT and not (record.msg == _CANCELLED and cancelled)
 
 
 @dataclass(frozen=True, slots=True)

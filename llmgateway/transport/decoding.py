@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
 from llmgateway.errors import UpstreamProtocolError
 
@@ -81,7 +82,7 @@ class Inflate:
             try:
                 data = self._zlib.decompress(self._pending, STEP_BYTES)
             except zlib.error as exc:
-                raise self._broken() from exc
+                raise _broken(self._coding) from exc
             self._pending = self._zlib.unconsumed_tail
             self._more = len(data) == STEP_BYTES
             if self._zlib.eof:
@@ -95,7 +96,7 @@ class Inflate:
         """Raise `UpstreamProtocolError` if the body is not complete."""
         # No byte at all is the body of a HEAD answer.
         if self._fed and (self._zlib is not None or self._pending or not self._ended):
-            raise self._broken()
+            raise _broken(self._coding)
 
     def _begin(self) -> zlib._Decompress | None:
         """Return what undoes the next member, or None while its first two bytes are not there."""
@@ -111,10 +112,57 @@ class Inflate:
         wrapped = self._pending[0] & 15 == 8 and not int.from_bytes(self._pending[:2]) % 31
         return zlib.decompressobj(wbits=zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
 
-    def _broken(self) -> UpstreamProtocolError:
-        return UpstreamProtocolError(
-            f"The provider's response is marked as {self._coding} but is broken or cut short."
-        )
+
+class Brotli:
+    """br, for which an optional package is needed. Source: RFC 7932."""
+
+    def __init__(self) -> None:
+        try:
+            # Wanted only for providers that send what nobody asked for.
+            brotli = import_module("brotli")
+        except ImportError:
+            raise UpstreamProtocolError(
+                "The provider sent the content encoding br, which was not asked for; the gateway's"
+                " operator can have it decoded: pip install 'llmgateway[br]'."
+            ) from None
+        self._error: type[Exception] = brotli.error
+        self._decoder: Any = brotli.Decompressor()
+        self._pending = b""
+        self._more = False
+        """Whether it may hold output for which there was no room in the last step."""
+        self._fed = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._pending += data
+        self._fed = True
+
+    def read(self) -> bytes:
+        """Return up to `STEP_BYTES` of the decoded body; b"" if more must be fed first."""
+        # It fills whole blocks of its own until the limit is reached: one of 32 KiB, then one of
+        # 64, which would be more than a step.
+        decoder, data = self._decoder, b""
+        try:
+            while not data and (self._pending or self._more):
+                fed = b""
+                if decoder.can_accept_more_data():
+                    fed, self._pending = self._pending, b""
+                data = decoder.process(fed, output_buffer_limit=STEP_BYTES // 4)
+                self._more = bool(data) or not decoder.can_accept_more_data()
+        except self._error as exc:
+            raise _broken("br") from exc
+        return data
+
+    def close(self) -> None:
+        """Raise `UpstreamProtocolError` if the body is not complete."""
+        if self._fed and not self._decoder.is_finished():
+            raise _broken("br")
+
+
+def _broken(coding: str) -> UpstreamProtocolError:
+    return UpstreamProtocolError(
+        f"The provider's response is marked as {coding} but is broken or cut short."
+    )
 
 
 def decoder_for(codings: Sequence[str]) -> Decoder:
@@ -128,9 +176,12 @@ def decoder_for(codings: Sequence[str]) -> Decoder:
         return Identity()
     if len(known) == 1 and known[0] in _INFLATED:
         return Inflate(known[0])
+    if known == ["br"]:
+        return Brotli()
     raise UpstreamProtocolError(
         "The provider sent a content encoding that was not asked for and that the gateway cannot"
-        " decode; it decodes gzip and deflate."
+        " decode; it decodes gzip and deflate, and br with"
+        " its extra."
     )
 
 

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from llmgateway.transport.guard import AddressPolicy, is_address
 from llmgateway.transport.url import Origin
@@ -22,6 +22,11 @@ STAGGER_S = 0.25
 
 _P = TypeVar("_P", bound=asyncio.Protocol)
 _Connected = tuple[asyncio.Transport, _P]
+
+
+def look_up(*order: Any) -> list[Any]:
+    """Look a name up in this thread, for loops that bring threads of their own to it."""
+    return socket.getaddrinfo(*order)
 
 
 async def resolve_by_system(host: str, port: int) -> Sequence[str]:

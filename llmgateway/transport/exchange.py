@@ -3,37 +3,98 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import httpcore
 
-from llmgateway.transport.dial import Dialer
-from llmgateway.transport.faults import Progress, translate
+from llmgateway.transport.faults import Progress
+from llmgateway.transport.http1 import Http1
+from llmgateway.transport.httpcore_faults import translate
 from llmgateway.transport.limits import Phase, Stopwatch
 from llmgateway.transport.message import Body, Message
-from llmgateway.transport.network import GuardedBackend, Stream
+from llmgateway.transport.network import Bound, Stream
 from llmgateway.transport.pool import Lease
+from llmgateway.transport.proxy import Proxy
 from llmgateway.transport.url import Origin
 from llmgateway.types.upstream import UpstreamRequest
 
 
-class Connection:
-    """One connection of the pool: httpcore's, and the stream under it."""
+class Http(Protocol):
+    """A version of HTTP on one connection, one exchange at a time."""
 
-    def __init__(self, origin: Origin, dialer: Dialer, tls: ssl.SSLContext | None) -> None:
-        self.backend = GuardedBackend(origin.scheme, dialer)
-        self.http = httpcore.AsyncHTTPConnection(
-            httpcore.Origin(origin.scheme.encode(), origin.host.encode(), origin.port),
-            ssl_context=tls,
-            network_backend=self.backend,
-        )
+    @property
+    def answered(self) -> bool:
+        """Whether any part of the last request's answer has come."""
+        ...
+
+    async def ask(self, message: Message, watch: Stopwatch, write_s: float) -> httpcore.Response:
+        """Send a request; return when the response head has arrived.
+
+        The body of the answer is an async generator. `write_s` bounds each wait while the other
+        side takes nothing.
+        """
+        ...
+
+    def expect_body(self, length: int | None, *, chunked: bool, bound: Bound) -> None:
+        """Say how the body is framed, and what bounds each wait for more of it."""
+        ...
+
+    def ended_cleanly(self) -> bool:
+        """Tell whether the last exchange leaves the connection fit for another one."""
+        ...
 
     def is_reusable(self) -> bool:
         """Tell whether the last exchange ended well and nothing has come since."""
-        return self.http.is_available() and not self.http.has_expired()
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How connections of one transport are made."""
+
+    connect: Callable[[Origin], Awaitable[Stream]]
+    """Returns a stream to where the policy lets it, not yet in TLS."""
+    proxy: Proxy | None = None
+    """Who is in between, if anyone is."""
+    http2: Callable[[Stream], Http] | None = None
+    """Speaks HTTP/2 where TLS agreed on it; None: it is not offered."""
+
+
+class Connection:
+    """One connection of the pool: the stream, and what is spoken on it."""
+
+    def __init__(self, origin: Origin, route: Route, tls: ssl.SSLContext | None) -> None:
+        self.stream: Stream | None = None
+        self.http: Http | None = None
+        self._origin = origin
+        self._route = route
+        self._tls = tls
+
+    async def open(self) -> None:
+        """Make the connection; raises `TransportError` and `OSError`. The exchange bounds it."""
+        origin, route = self._origin, self._route
+        self.stream = await route.connect(origin)
+        if self._tls is None:
+            # A proxy reads requests to http origins, and answers some itself.
+            self.http = Http1(origin, self.stream, route.proxy)
+            return
+        await self.stream.start_tls(self._tls, server_hostname=origin.host)
+        agreed = self.stream.get_extra_info("ssl_object").selected_alpn_protocol()
+        if route.http2 is not None and agreed == "h2":
+            self.http = route.http2(self.stream)
+        else:
+            self.http = Http1(origin, self.stream, None)
+
+    def is_reusable(self) -> bool:
+        """Tell whether the last exchange ended well and nothing has come since."""
+        return self.http is not None and self.http.is_reusable()
 
     def abort(self) -> None:
         """Close it at once."""
-        self.backend.abort()
+        if self.stream is not None:
+            self.stream.abort()
 
 
 class Exchange:
@@ -45,7 +106,6 @@ class Exchange:
         self.watch = Stopwatch(message.origin.authority, request.timeouts, request.deadline)
         self._write_s = request.timeouts.idle_s
         self._lease: Lease[Connection] | None = None
-        self._received_before = 0
 
     @property
     def lease(self) -> Lease[Connection]:
@@ -54,35 +114,22 @@ class Exchange:
         return self._lease
 
     @property
-    def stream(self) -> Stream:
-        """The stream of the connection, once it was made."""
-        stream = self.lease.connection.backend.stream
-        assert stream is not None
-        return stream
+    def http(self) -> Http:
+        """What is spoken on the connection, once it was made."""
+        http = self.lease.connection.http
+        assert http is not None
+        return http
 
-    def begin(self, lease: Lease[Connection]) -> None:
-        """Take over a connection, to be made or made before."""
+    async def begin(self, lease: Lease[Connection]) -> None:
+        """Take over a connection made before, or make it."""
         self._lease = lease
-        if lease.reused:
-            self._received_before = self.stream.received
-            self.stream.expect_head()
         self.watch.enter(Phase.CONNECT)
+        if not lease.reused:
+            await lease.connection.open()
 
-    def for_httpcore(self) -> httpcore.Request:
-        """Return the request as httpcore takes it: nothing is added to it."""
-        origin, body = self.message.origin, self.message.body
-        return httpcore.Request(
-            self.message.method,
-            httpcore.URL(
-                scheme=origin.scheme.encode(),
-                host=origin.host.encode(),
-                port=origin.port,
-                target=self.message.target,
-            ),
-            headers=self.message.headers,
-            content=body,
-            extensions={"timeout": {"write": self._write_s}, "trace": self.watch.trace},
-        )
+    async def ask(self) -> httpcore.Response:
+        """Send the request; return when the response head has arrived."""
+        return await self.http.ask(self.message, self.watch, self._write_s)
 
     def fail(self, exc: BaseException) -> BaseException:
         """Cut the connection; return what to raise in place of `exc`, or `exc` itself."""
@@ -104,5 +151,5 @@ class Exchange:
         return self._lease is not None and self._lease.reused
 
     def _is_answered(self) -> bool:
-        stream = None if self._lease is None else self._lease.connection.backend.stream
-        return stream is not None and stream.received > self._received_before
+        http = None if self._lease is None else self._lease.connection.http
+        return http is not None and http.answered

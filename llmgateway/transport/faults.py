@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import httpcore
 
 from llmgateway.errors import (
     ConnectionLost,
     GatewayError,
-    InvalidRequest,
     UpstreamProtocolError,
-    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from llmgateway.transport.url import Origin
@@ -30,12 +27,14 @@ class Progress:
     """Whether any byte of an answer had arrived."""
 
 
-_CUT = "The connection to {host} broke before its answer was complete; try again."
-_BROKEN = "{host} sent an answer that is not valid HTTP/1.1, or cut it short."
+Faults = Sequence[tuple[type[BaseException], type[GatewayError], str]]
+"""What is raised, what becomes of it, and the words. A row stands before its base classes'."""
+
+CUT = "The connection to {host} broke before its answer was complete; try again."
+BROKEN = "{host} sent an answer that is not valid HTTP/1.1, or cut it short."
 _ROUTE = "No connection to {host} could be made; check its address, port and the network between."
 
-FAULTS: tuple[tuple[type[BaseException], type[GatewayError], str], ...] = (
-    # A row stands before those of its base classes.
+FAULTS: Faults = (
     (
         ssl.SSLCertVerificationError,
         UpstreamUnreachable,
@@ -58,36 +57,31 @@ FAULTS: tuple[tuple[type[BaseException], type[GatewayError], str], ...] = (
         "{host} refused the connection; check that the provider runs there, and the port.",
     ),
     (OSError, UpstreamUnreachable, _ROUTE),
-    (httpcore.ReadError, UpstreamProtocolError, _CUT),
-    (httpcore.WriteError, UpstreamProtocolError, _CUT),
-    (
-        httpcore.WriteTimeout,
-        UpstreamTimeout,
-        "{host} took nothing of the request's body for longer than the limit `idle_s`.",
-    ),
-    (httpcore.RemoteProtocolError, UpstreamProtocolError, _BROKEN),
-    (
-        httpcore.LocalProtocolError,
-        InvalidRequest,
-        "The request cannot be sent as HTTP/1.1; check its method and headers.",
-    ),
 )
-"""What is raised, what becomes of it, and the words."""
+"""Of making a connection, whatever goes over it then."""
 
 
-def translate(exc: BaseException, progress: Progress) -> GatewayError | None:
+def translate(
+    exc: BaseException, progress: Progress, faults: Faults = FAULTS
+) -> GatewayError | None:
     """Return what the engine is told of `exc`; None if it is not in the table.
 
     What its type does not say is whether the connection ended before any byte of an answer: that
     is a `ConnectionLost`, since such a call may be sent again.
     """
-    row = next(((error, words) for kind, error, words in FAULTS if isinstance(exc, kind)), None)
+    row = next(((error, words) for kind, error, words in faults if isinstance(exc, kind)), None)
     if row is None:
         return None
     error, words = row
     host = progress.origin.authority
     if error is UpstreamProtocolError and not progress.answered:
-        return ConnectionLost(
-            f"{host} closed the connection without an answer; try again.", reused=progress.reused
-        )
+        return lost(progress)
     return error(words.format(host=host, reason=getattr(exc, "verify_message", "")))
+
+
+def lost(progress: Progress) -> ConnectionLost:
+    """Return the error for a connection that ended before any byte of an answer."""
+    host = progress.origin.authority
+    return ConnectionLost(
+        f"{host} closed the connection without an answer; try again.", reused=progress.reused
+    )

@@ -10,24 +10,30 @@ Bound to one event loop. Importing this module imports httpcore, so it is import
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
-
-import httpcore
+from dataclasses import replace
+from functools import partial
 
 from llmgateway.transport.dial import Dialer, Resolver, resolve_by_system
-from llmgateway.transport.exchange import Connection, Exchange
+from llmgateway.transport.exchange import Connection, Exchange, Route
 from llmgateway.transport.guard import AddressPolicy
 from llmgateway.transport.limits import Phase
 from llmgateway.transport.message import compose
+from llmgateway.transport.network import Stream
 from llmgateway.transport.pool import Lease, Pool, PoolBounds
+from llmgateway.transport.proxy import Proxy, ProxyRoute
 from llmgateway.transport.response import Response
+from llmgateway.transport.tls import trusted_by_system
 from llmgateway.transport.url import Origin
 from llmgateway.types.upstream import UpstreamRequest, UpstreamResponse
 
 
 class HttpxTransport:
-    """Sends requests over HTTP/1.1, to where its policy lets it; see `transport.base.Transport`."""
+    """Sends requests over HTTP/1.1, to where its policy lets it; see `transport.base.Transport`.
+
+    With a `proxy`, by way of that one. With `http2`, in HTTP/2 where TLS agrees on it; a
+    connection carries one exchange at a time all the same.
+    """
 
     def __init__(
         self,
@@ -36,9 +42,22 @@ class HttpxTransport:
         bounds: PoolBounds | None = None,
         ssl_context: ssl.SSLContext | None = None,
         resolver: Resolver = resolve_by_system,
+        proxy: Proxy | None = None,
+        http2: bool = False,
     ) -> None:
-        self._dialer = Dialer(policy, resolver)
-        self._tls = ssl_context
+        if proxy is None:
+            route = Route(partial(Dialer(policy, resolver).dial, factory=Stream))
+        else:
+            route = Route(ProxyRoute(proxy, policy, resolver).connect, proxy)
+        self._protocols = ["http/1.1"]
+        if http2:
+            # Its package is optional.
+            from llmgateway.transport.http2 import Http2
+
+            route = replace(route, http2=Http2)
+            self._protocols = ["h2", "http/1.1"]
+        self._route = route
+        self._tls = ssl_context and self._offering(ssl_context)
         self._pool: Pool[Connection] = Pool(bounds or PoolBounds())
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
@@ -52,10 +71,8 @@ class HttpxTransport:
         exchange = Exchange(message, request)
         try:
             async with exchange.watch.bound(Phase.SLOT):
-                exchange.begin(await self._lease(message.origin))
-                answer = await exchange.lease.connection.http.handle_async_request(
-                    exchange.for_httpcore()
-                )
+                await exchange.begin(await self._lease(message.origin))
+                answer = await exchange.ask()
             return Response(exchange, answer)
         except BaseException as exc:
             error = exchange.fail(exc)
@@ -78,18 +95,15 @@ class HttpxTransport:
         return self._pool.idle
 
     async def _lease(self, origin: Origin) -> Lease[Connection]:
-        if origin.scheme == "https" and self._tls is None:
-            self._tls = await asyncio.to_thread(trusted_by_system)  # reads some 150 files
-        return await self._pool.lease(origin, lambda: Connection(origin, self._dialer, self._tls))
+        tls = await self._context() if origin.scheme == "https" else None
+        return await self._pool.lease(origin, lambda: Connection(origin, self._route, tls))
 
+    async def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            # It reads some 150 files.
+            self._tls = self._offering(await asyncio.to_thread(trusted_by_system))
+        return self._tls
 
-def trusted_by_system() -> ssl.SSLContext:
-    """Return a TLS context that trusts what the machine trusts, else certifi's list.
-
-    Reads files. `SSL_CERT_FILE` and `SSL_CERT_DIR` are OpenSSL's own and count as the machine's.
-    """
-    context = ssl.create_default_context()
-    folder = ssl.get_default_verify_paths().capath
-    if context.cert_store_stats()["x509_ca"] or (folder and os.listdir(folder)):
+    def _offering(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        context.set_alpn_protocols(self._protocols)
         return context
-    return httpcore.default_ssl_context()

@@ -28,6 +28,7 @@ class Phase(Enum):
     )
     """Without a limit of its own: the client's pace is the shell's to bound, the provider's is
     bounded by the stream that is written to."""
+    WRITE = "{host} took nothing of the request's body for longer than the limit `idle_s`."
     HEAD = (
         "{host} did not begin to answer within the limit `first_byte_s`; raise it if this provider"
         " thinks for longer."

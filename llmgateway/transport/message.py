@@ -36,7 +36,7 @@ _OURS = frozenset(
     }
 )
 """Framing and hop-by-hop fields; `Expect` would have a body wait for an interim answer."""
-_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 """Methods for which no body is the usual case (RFC 9110, section 8.6)."""
 
 
@@ -90,17 +90,16 @@ def compose(request: UpstreamRequest) -> Message:
     `AddressRefused` for a URL that names no upstream.
     """
     origin, target = split_url(request.url)
-    if not _METHOD.fullmatch(request.method) or request.method == "CONNECT":
-        raise InvalidRequest("The method cannot be sent to a provider; use GET, POST or the like.")
+    method = checked_method(request.method)
     headers = [(b"Host", origin.authority.encode("ascii"))]
-    headers.extend(_checked(request.headers))
+    headers.extend(checked_fields(request.headers))
+    headers.extend(checked_fields(request.varying))
     headers.append((b"Accept-Encoding", b"identity"))
-    method = request.method.encode("ascii")
     if isinstance(request.body, bytes):
-        if request.body or request.method not in _BODILESS:
+        if request.body or request.method not in BODILESS:
             headers.append((b"Content-Length", b"%d" % len(request.body)))
         return Message(origin, target.encode("ascii"), method, headers, request.body)
-    length = _announced(request.headers)
+    length = announced_length(request.headers)
     if length is None:
         headers.append((b"Transfer-Encoding", b"chunked"))
     else:
@@ -109,7 +108,18 @@ def compose(request: UpstreamRequest) -> Message:
     return Message(origin, target.encode("ascii"), method, headers, body)
 
 
-def _checked(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+def checked_method(method: str) -> bytes:
+    """Return a method as it is sent; raises `InvalidRequest` for what is none, and for CONNECT."""
+    if not _METHOD.fullmatch(method) or method == "CONNECT":
+        raise InvalidRequest("The method cannot be sent to a provider; use GET, POST or the like.")
+    return method.encode("ascii")
+
+
+def checked_fields(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """Return header fields as they are sent, without those that are the transport's own.
+
+    Raises `InvalidRequest` for what no head can hold.
+    """
     checked = []
     for name, value in headers:
         if not _TOKEN.fullmatch(name):
@@ -124,7 +134,8 @@ def _checked(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     return checked
 
 
-def _announced(headers: RawHeaders) -> int | None:
+def announced_length(headers: RawHeaders) -> int | None:
+    """Return what a caller's Content-Length says; raises `InvalidRequest` if it is no number."""
     values = {value.strip() for name, value in headers if name.lower() == b"content-length"}
     if not values:
         return None

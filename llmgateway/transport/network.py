@@ -1,10 +1,9 @@
-"""httpcore's network layer, made of our own dialling: where the address guard takes effect.
+"""The stream of bytes under httpcore: one connection that our own dialling made.
 
-httpcore (the engine of httpx) asks a network backend for a connection and reads and writes HTTP
-through the stream that it gets. This backend connects to judged addresses only. Its stream never
-hands out a byte beyond the end of a message, so that stray bytes after an answer stay where they
-can be seen: h11 would keep them and take them for the next caller's answer.
-Runs on the loop's thread; nothing here waits but `connect_tcp`, `start_tls`, `read` and `write`.
+httpcore (the engine of httpx) reads and writes HTTP through a stream that it is handed. This one
+never hands out a byte beyond the end of a message, so that stray bytes after an answer stay where
+they can be seen: h11 would keep them and take them for the next caller's answer.
+Runs on the loop's thread; nothing here waits but `start_tls`, `read` and `write`.
 """
 
 from __future__ import annotations
@@ -12,15 +11,14 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, cast
 
 import httpcore
 
 from llmgateway.errors import UpstreamProtocolError, UpstreamTooLarge
-from llmgateway.transport.dial import Dialer
-from llmgateway.transport.url import Origin
+from llmgateway.transport.ending import has_close_notify
 
 HIGH_WATER_BYTES = 64 * 1024
 """Reading stops above this; the loop may have read up to 256 KiB at once by then."""
@@ -102,7 +100,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Note the end; the loop closes the connection."""
         self._closing = True
         tls = self._transport_now().get_extra_info("ssl_object")
-        self._eof = tls is None or _has_close_notify(tls)
+        self._eof = tls is None or has_close_notify(tls)
         _wake(self._reader)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -182,7 +180,15 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Turn the connection into TLS for `server_hostname`; raises `ssl.SSLError`, `OSError`."""
+        """Turn the connection into TLS for `server_hostname`; raises `ssl.SSLError`, `OSError`.
+
+        Over a connection that is TLS already, TLS is put within it.
+        """
+        if self._buffer:
+            # Anyone on the way may have sent it; read after the handshake it would pass for an
+            # answer that TLS vouches for. Later bytes go to the handshake, which they break.
+            self.abort()
+            raise ssl.SSLError("plain text before the TLS handshake")
         try:
             transport = await asyncio.get_running_loop().start_tls(
                 self._transport_now(), self, ssl_context, server_hostname=server_hostname
@@ -193,11 +199,6 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if transport is None or self._lost:
             self.abort()
             raise ConnectionResetError("closed during the TLS handshake")
-        if self.received:
-            # Anyone on the way may have sent it; read after the handshake it would pass for an
-            # answer that TLS vouches for.
-            self.abort()
-            raise ssl.SSLError("plain text before the TLS handshake")
         self._transport = transport
         return self
 
@@ -339,46 +340,6 @@ class _Chunks(_Framing):
         size = int(match[0], 16)
         self._left = size + len(b"\r\n") if size else 0
         self._in_trailers = not size
-
-
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Makes the one connection of one httpcore connection object, and keeps hold of it."""
-
-    def __init__(self, scheme: str, dialer: Dialer) -> None:
-        self.stream: Stream | None = None
-        self._scheme = scheme
-        self._dialer = dialer
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to an address of `host` that the policy let through.
-
-        Raises `AddressRefused`, which is outside httpcore's tree and so passes through it,
-        and `OSError`. The exchange bounds the time.
-        """
-        self.stream = await self._dialer.dial(Origin(self._scheme, host, port), Stream)
-        return self.stream
-
-    def abort(self) -> None:
-        """Close the connection at once, if there is one."""
-        if self.stream is not None:
-            self.stream.abort()
-
-
-def _has_close_notify(tls: ssl.SSLObject) -> bool:
-    """Tell an end that the peer's TLS vouches for from a cut (uvloop reports no end for that)."""
-    try:
-        return not tls.read(1)
-    except ssl.SSLZeroReturnError:
-        return True
-    except ssl.SSLError:
-        return False
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

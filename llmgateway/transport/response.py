@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import httpcore
 
 from llmgateway.errors import UpstreamProtocolError, UpstreamTooLarge
+from llmgateway.transport.base import read_whole
 from llmgateway.transport.decoding import Decoder, Identity, decoder_for
 from llmgateway.transport.exchange import Exchange
 from llmgateway.transport.limits import Phase
@@ -18,6 +19,8 @@ from llmgateway.types.http import Headers
 MAX_FIELDS = 256
 """Header fields of a response; providers send about 30."""
 
+_VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2"})
+"""The last is `http2`'s word, which no head over HTTP/1.1 can say."""
 _BODILESS = frozenset({204, 304})
 _OF_THE_CODED_BODY = frozenset({b"content-encoding", b"content-length"})
 _KEEP_ALIVE = re.compile(r"timeout=([0-9]{1,6})", re.IGNORECASE)
@@ -38,7 +41,7 @@ def framing_of(answer: httpcore.Response, headers: Headers, *, is_head: bool) ->
     `UpstreamTooLarge` for too many fields. Source: RFC 9112, section 6.3.
     """
     version = answer.extensions["http_version"]
-    if version not in (b"HTTP/1.1", b"HTTP/1.0") or not 200 <= answer.status <= 599:
+    if version not in _VERSIONS or not 200 <= answer.status <= 599:
         raise UpstreamProtocolError(
             "The provider's response has a status or an HTTP version that the gateway does not"
             " take; it asks for HTTP/1.1 and no upgrade."
@@ -83,7 +86,7 @@ class Response:
         max_bytes = exchange.max_body_bytes
         if max_bytes is not None and (framing.length or 0) > max_bytes:
             raise _too_large(max_bytes)
-        exchange.stream.expect_body(
+        exchange.http.expect_body(
             framing.length,
             chunked=framing.chunked,
             bound=lambda: exchange.watch.bound(Phase.BODY),
@@ -109,6 +112,10 @@ class Response:
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body as it arrives; raises a `TransportError` if it is cut."""
         return self
+
+    async def read(self, max_bytes: int) -> bytes:
+        """Return the whole decoded body."""
+        return await read_whole(self, max_bytes)
 
     def __aiter__(self) -> Response:
         return self
@@ -173,7 +180,7 @@ class Response:
     def _idle_s(self) -> float:
         """Return how long the connection may be used again; 0 if it may not."""
         exchange = self._exchange
-        if not (exchange.lease.connection.http.is_idle() and exchange.stream.ended_cleanly()):
+        if not exchange.http.ended_cleanly():
             return 0.0
         hint = _KEEP_ALIVE.search(self.headers.get("keep-alive") or "")
         # A second less, so that the provider does not close it while our request is on its way.

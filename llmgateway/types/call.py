@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from pydantic import SecretStr
 
 from llmgateway.types import JSON
+from llmgateway.types.documents import VirtualKey
 from llmgateway.types.http import Headers
+from llmgateway.types.value import value
 
 
 class CallerKind(Enum):
@@ -23,6 +26,29 @@ class CallerKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class CallerPolicy:
+    """What limits a caller; what is left out limits nothing."""
+
+    scopes: frozenset[str] | None = None
+    """Those of routes, such as `completions.write`; None: whatever calls need."""
+    models: tuple[str, ...] = ()
+    """Names or patterns (`gpt-4o*`) that may be asked for."""
+    providers: tuple[str, ...] = ()
+    """Ids, or `@slug` for one virtual key."""
+    addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    """From which calls are taken."""
+    default_config: str | None = None
+    """The slug of the config for requests that bring none."""
+    allow_config_override: bool = True
+    """Whether requests may bring a config."""
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Joins each request's own, and beats it."""
+
+
+UNLIMITED = CallerPolicy()
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls.
 
@@ -32,10 +58,12 @@ class Principal:
     id: str
     kind: CallerKind = CallerKind.HOST
     workspace: str | None = None
-    scopes: frozenset[str] = frozenset()
     brings_provider_key: bool = False
     """Whether `Authorization` holds a provider key although a host's callable named this caller.
     Off by default: the callable may have read its own token there."""
+    user: str | None = None
+    """The host's user behind this caller, for the log: also where a key of theirs is used."""
+    policy: CallerPolicy = UNLIMITED
 
     @property
     def known(self) -> bool:
@@ -57,7 +85,7 @@ class Overrides:
     """`drop`, `refuse` or `pass`: what becomes of parameters that a target has no place for."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Call:
     """A parsed request, ready for the engine."""
 
@@ -80,6 +108,8 @@ class Call:
     """The caller's own provider key, never a key that this gateway issued."""
     provider: str | None
     """The provider that the request names outside a config: by header or in the model."""
+    virtual_key: VirtualKey | None
+    """Likewise; it beats `provider`."""
     model: str | None
     """The model without a leading `@provider/`; None where the body names none."""
     trace_id: str
@@ -93,3 +123,5 @@ class Call:
     """Provider options from headers, by option name; used where the config names no provider."""
     overrides: Overrides = Overrides()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was worked out from the head alone; calls whose heads are the same share it."""

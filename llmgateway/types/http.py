@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import field
+from typing import Protocol, Self
+
+from llmgateway.types.value import value
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -16,14 +18,19 @@ class Headers:
     stay as they came, so a shell can pass them on without another copy.
     """
 
-    __slots__ = ("_first", "raw")
+    __slots__ = ("_firsts", "raw")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self.raw: RawHeaders = tuple((name.lower(), value) for name, value in raw)
-        first: dict[bytes, bytes] = {}
-        for name, value in self.raw:
-            first.setdefault(name, value)
-        self._first = first
+        self.raw: RawHeaders = tuple([(name.lower(), value) for name, value in raw])
+        self._firsts: dict[bytes, bytes] | None = None
+
+    @classmethod
+    def lowered(cls, raw: RawHeaders) -> Headers:
+        """Build headers from fields whose names are in lower case already; nothing is copied."""
+        headers = cls.__new__(cls)
+        headers.raw = raw
+        headers._firsts = None
+        return headers
 
     @classmethod
     def of(cls, **fields: str) -> Headers:
@@ -46,6 +53,13 @@ class Headers:
     def __contains__(self, name: str) -> bool:
         return name.encode("latin-1") in self._first
 
+    @property
+    def _first(self) -> dict[bytes, bytes]:
+        """The first value of each name; made at the first look-up, since many heads have none."""
+        if self._firsts is None:
+            self._firsts = dict(reversed(self.raw))
+        return self._firsts
+
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(self.raw)
 
@@ -63,7 +77,26 @@ class Headers:
         return f"Headers({', '.join(name.decode('latin-1') for name, _ in self.raw)})"
 
 
-@dataclass(frozen=True, slots=True)
+class ArrivingBody:
+    """A request's body that may be here already.
+
+    Whoever wants all of it asks `take` once, and iterates where that returns None.
+    """
+
+    __slots__ = ()
+
+    def take(self) -> bytes | None:
+        """Return the whole body if that needs no waiting. Raises `ClientDisconnected`."""
+        return None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+@value(frozen=True, slots=True)
 class HTTPRequest:
     """One request as a shell received it."""
 
@@ -89,7 +122,7 @@ class ByteStream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HTTPResponse:
     """One answer. Whoever takes it closes a streamed body, read to its end or not."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from llmgateway.types.usage import NO_USAGE, Usage
+from llmgateway.types.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AttemptRecord:
     """One upstream try."""
 
@@ -26,7 +27,7 @@ class AttemptRecord:
     """Whether a pooled connection had died under the same request just before (no retry)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Record:
     """What became of one request. Written once, whatever the end was."""
 
@@ -55,3 +56,9 @@ class Record:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+    user: str | None = None
+    """The host's user behind the principal."""
+    request_body: str | None = field(default=None, repr=False)
+    """What the client sent, redacted and bounded; None unless bodies are logged."""
+    response_body: str | None = field(default=None, repr=False)
+    """What it was answered, as far as that went out; the same holds."""

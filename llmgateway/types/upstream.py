@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from llmgateway.types.http import Headers, RawHeaders
+from llmgateway.types.value import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Timeouts:
     """Between two reads of the response body."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UpstreamRequest:
     """One HTTP request to a provider."""
 
@@ -29,6 +30,9 @@ class UpstreamRequest:
     headers: RawHeaders = field(repr=False)
     """In the order sent; the transport adds Host, Content-Length or Transfer-Encoding only."""
     body: bytes | AsyncIterator[bytes] = field(default=b"", repr=False)
+    varying: RawHeaders = field(default=(), repr=False)
+    """Fields that differ from request to request, sent after `headers`: kept apart so that a head
+    that is otherwise the same need be checked and encoded only once."""
     timeouts: Timeouts = Timeouts()
     deadline: float | None = None
     """Monotonic seconds at which the exchange must have ended, body included."""
@@ -49,6 +53,16 @@ class UpstreamResponse(Protocol):
         """Yield the decoded body as it arrives; raises a `TransportError` if it is cut."""
         ...
 
+    async def read(self, max_bytes: int) -> bytes:
+        """Return the whole decoded body; raises as `chunks`, and `UpstreamTooLarge` past the cap.
+
+        In place of `chunks`: a whole body that has arrived already costs no wait.
+        """
+        ...
+
     async def aclose(self) -> None:
-        """Give the connection back if the body was read to its end, else close it. Idempotent."""
+        """Give the connection back if the body was read to its end, else close it. Idempotent.
+
+        Whoever waits for a chunk meanwhile gets a `TransportError`.
+        """
         ...

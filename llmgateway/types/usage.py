@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from llmgateway.types.value import value
 
 
 class UsageSource(Enum):
@@ -14,7 +15,7 @@ class UsageSource(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Usage:
     """Tokens of one call; no token is counted in two fields."""
 

@@ -15,6 +15,9 @@ from llmgateway.stores import MemoryRecords
 from llmgateway_asgi.app import Message, Scope
 from llmgateway_asgi.front import ASGIApp
 from tests.scripted import ScriptedTransport
+from tests.shared_fixtures import records, transport
+
+__all__ = ["records", "transport"]
 
 SETTINGS = {"access": "local", "limits": {"stalled_reader_s": 0.05}}
 
@@ -97,18 +100,6 @@ class Server:
     def ended(self) -> bool:
         """Whether the body was ended as it should."""
         return self.sent[-1].get("more_body", False) is False and len(self.sent) > 1
-
-
-@pytest.fixture
-def transport() -> ScriptedTransport:
-    """A transport to be given its script."""
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def records() -> MemoryRecords:
-    """The log of `gateway`."""
-    return MemoryRecords()
 
 
 @pytest.fixture

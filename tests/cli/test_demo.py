@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from llmgateway.cli.demo import Example, examples
+from llmgateway.cli.demo import examples
+from llmgateway.cli.welcome import Example
 from tests.cli.server_process import ServerProcess, environment, serving
 
 COMMAND_WITHIN_S = 30

@@ -115,6 +115,11 @@ def test_an_empty_file_is_the_defaults() -> None:
             "http://10.0.0.5:11434, no more",
         ),
         (
+            "trusted_proxies = ['10.0.0.0/8',\n '10.0.0.1/8']",
+            "llm.toml:2: trusted_proxies[1]: an entry must be an address or a network such as "
+            "10.0.0.0/8 or 2001:db8::/32, with no bit set beyond the prefix",
+        ),
+        (
             "access = 'everyone'",
             "llm.toml:1: access: Input should be 'keys', 'open' or 'local'",
         ),
@@ -238,3 +243,36 @@ def test_a_file_that_cannot_be_read_says_why(
         read_text(path)
 
     assert reason in next(error.value.lines())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '[upstream_transport]\nproxy = "env:OUR_PROXY"',
+            "llm.toml:2: upstream_transport.proxy: the environment variable OUR_PROXY is not set",
+        ),
+        (
+            "[upstream_transport]\nhttp = true",
+            "llm.toml:2: upstream_transport.http: unknown key; did you mean http2?",
+        ),
+        (
+            '[upstream_transports."https://a.example"]\nproxi = "x"',
+            "llm.toml:2: upstream_transports.https://a.example.proxi: unknown key; did you mean"
+            " proxy?",
+        ),
+        (
+            '[upstream_transports."http://a.example"]\nhttp2 = true',
+            "llm.toml:2: upstream_transports.http://a.example.http2: is for TLS, so the origin must"
+            " begin with https://",
+        ),
+        (
+            '[upstream_transports]\n"https://a.example" = "httpx"\n"https://b.example/v1" = "h1"',
+            "llm.toml:3: upstream_transports.https://b.example/v1: an entry must be an origin such"
+            " as http://10.0.0.5:11434, no more",
+        ),
+    ],
+    ids=["unset", "key", "key of an origin", "without tls", "no origin"],
+)
+def test_a_fault_of_a_transport_is_told_once_and_where_it_stands(text: str, expected: str) -> None:
+    assert [expected] == faults(text)

@@ -14,7 +14,7 @@ from tests.config.faults import branch, faults, leaf, refusal
 
 PLAIN = {"provider": "acme", "api_key": "k"}
 NOT_JSON = "Invalid config passed. You need to pass a valid json"
-SAVED = "Saved configs (pc-…) are not available yet; pass the config itself as JSON"
+SAVED = "Saved configs (pc-…) cannot be named here; pass the config itself as JSON"
 
 
 def nested(levels: int) -> dict[str, Any]:

@@ -167,7 +167,6 @@ def test_targets_of_the_wrong_shape_are_a_fault(
 
 
 LATER: list[tuple[str, Any, Any]] = [
-    ("virtual_key", "acme-prod", 5),
     ("cache", {"mode": "simple", "max_age": 60}, []),
     ("cache", "semantic", 5),
     ("input_guardrails", [{"default.contains": {"words": ["x"]}, "deny": True}], {}),

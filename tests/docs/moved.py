@@ -33,4 +33,6 @@ def move_in_process(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     moved: Registry = builtin().with_rows(rows)
     policy = partial(AddressPolicy, allow_loopback=True)
     monkeypatch.setattr("llmgateway.gateway.builtin", lambda: moved)
-    monkeypatch.setattr("llmgateway.gateway.AddressPolicy", lambda allowed, _: policy(allowed))
+    monkeypatch.setattr(
+        "llmgateway.transport.choice.AddressPolicy", lambda allowed, _: policy(allowed)
+    )

@@ -7,8 +7,10 @@ The rules, all of them:
   name, as a program of its own; `json` is parsed and resolved as a routing config; `toml` is
   loaded as a server's config file. Every other language is for the eye only.
 - An `output` block right after one of them is what that one prints; `…` stands for anything.
-- `llmgateway serve` and `uvicorn app:app` are started and stay until the page ends, or until
-  another one takes the port. Where a page starts none, a demo gateway is at port 8787.
+- `llmgateway serve`, `uvicorn app:app`, `flask run`, `gunicorn` and `python demo.py` are started
+  and stay until the page ends, or until another one takes the port. Where a page starts none, a
+  demo gateway is at port 8787.
+- `lgw_…` in a program is the client key that was printed last.
 - Ports of the text are other ones here, since those of the text may be taken.
 - The providers of `moved` are at the fake provider's address, and `env:` finds a value.
 """
@@ -38,6 +40,7 @@ from llmgateway.testing.server import serve_in_thread
 from tests.cli.server_process import serving
 from tests.docs.moved import moved_file
 from tests.docs.pages import Block
+from tests.examples.ports import reserved_port
 from tests.guards.tree import ROOT
 
 KEYS = {
@@ -45,9 +48,17 @@ KEYS = {
     "GROQ_API_KEY": "gsk-of-groq-for-the-docs",
     "AZURE_OPENAI_API_KEY": "key-of-azure-for-the-docs",
     "MY_APP_KEY": "a-client-key-for-the-docs",
+    "OUR_PROXY": "http://user:password@proxy.example:3128",
 }
 DEFAULT_PORT = "8787"
 _UVICORNS_PORT = "8000"
+_FLASKS_PORT = "5000"
+_FLASK_RUNS = re.compile(r"Running on (http://\S+)")
+_DJANGOS_PORT = "8000"
+_GUNICORNS_PORT = "8000"
+_GUNICORN_RUNS = re.compile(r"Listening at: (http://\S+)")
+_KEY = re.compile(r"\blgw_\w+")
+_DJANGO_RUNS = re.compile(r"development server at (http://[^/\s]+)")
 _PORT = re.compile(r"(?<=--port )\d{4}")
 _CUT = 18
 """curl's exit code for a transfer that ended before its end: what pages on streams speak of."""
@@ -62,6 +73,7 @@ class Stage:
         self._fake_address = fake_address
         self._ports = {DEFAULT_PORT: demo_port}
         self._namespace: dict[str, Any] = {"__name__": "__page__"}
+        self._key = "lgw_…"
         self._servers: dict[str, contextlib.ExitStack] = {}
 
     def __enter__(self) -> Self:
@@ -78,9 +90,15 @@ class Stage:
 
     def play(self, block: Block) -> str:
         """Run a block and return what it printed; raises `AssertionError` where it fails."""
-        text = self.on_our_ports(block.text)
+        text = self.on_our_ports(block.text).replace("lgw_…", self._key)
         if block.label:
             (self._folder / block.label).write_text(text, encoding="utf-8")
+        printed = self._played(text, block)
+        if found := _KEY.search(printed):
+            self._key = found[0]
+        return printed
+
+    def _played(self, text: str, block: Block) -> str:
         match block.language:
             case "python":
                 return self._program(block.label) if block.label else self._python(text, block)
@@ -110,11 +128,17 @@ class Stage:
         )
 
     def _bash(self, text: str) -> str:
-        words = shlex.split(text, comments=True)
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
         if words[:2] == ["llmgateway", "serve"]:
             self._start(text, DEFAULT_PORT, self._gateway(words))
         elif "uvicorn" in words:
             self._start(text, _UVICORNS_PORT, self._app(words[: words.index("uvicorn")]))
+        elif "flask" in words and words[-1] == "run":
+            self._start(text, _FLASKS_PORT, self._process(f"{text} --port 0", _FLASK_RUNS))
+        elif words == ["python", "demo.py"]:
+            self._start(text, _DJANGOS_PORT, self._demo(text))
+        elif words[:1] == ["gunicorn"]:
+            self._start(text, _GUNICORNS_PORT, self._gunicorn(text))
         else:
             return self._run(["bash", "-euo", "pipefail", "-c", text])
         return ""
@@ -123,13 +147,7 @@ class Stage:
         done = subprocess.run(
             command,
             cwd=self._folder,
-            env={
-                **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
-                **KEYS,
-                **variables,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONPATH": str(ROOT),
-            },
+            env=_environment(**variables),
             capture_output=True,
             text=True,
             timeout=_ENDS_WITHIN_S,
@@ -170,6 +188,61 @@ class Stage:
             app = runpy.run_path(str(self._folder / "app.py"))["app"]
         with serve_in_thread(app) as server:
             yield server.url
+
+    @contextlib.contextmanager
+    def _gunicorn(self, command: str) -> Iterator[str]:
+        """Run gunicorn, with providers moved before it loads the project."""
+        (self._folder / "moved.py").write_text(
+            "import pytest\nfrom tests.docs.moved import move_in_process\n"
+            f"move_in_process(pytest.MonkeyPatch(), {self._fake_address!r})\n",
+            encoding="utf-8",
+        )
+        at_a_free_port = f"exec {command.strip()} --bind 127.0.0.1:0 --config moved.py"
+        with self._process(at_a_free_port, _GUNICORN_RUNS) as url:
+            yield url
+
+    @contextlib.contextmanager
+    def _demo(self, command: str) -> Iterator[str]:
+        """Run a project's `demo.py`, which begins its own fake provider where no key is set."""
+        with reserved_port() as port:
+            server = self._process(f"unset OPENAI_API_KEY; exec {command} {port}", _DJANGO_RUNS)
+            with server as url:
+                yield url
+
+    @contextlib.contextmanager
+    def _process(self, command: str, runs: re.Pattern[str]) -> Iterator[str]:
+        """Run a server as a reader does, once it has said where."""
+        process = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=self._folder,
+            env=_environment(PYTHONUNBUFFERED="1"),
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        said = ""
+        try:
+            for line in process.stdout:
+                said += line
+                if found := runs.search(line):
+                    yield found[1]
+                    return
+            raise AssertionError(f"it did not start: {said}")
+        finally:
+            process.terminate()
+            process.communicate(timeout=_ENDS_WITHIN_S)
+
+
+def _environment(**variables: str) -> dict[str, str]:
+    """Return what a reader's shell has set."""
+    return {
+        **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
+        **KEYS,
+        **variables,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 def fits(expected: str, printed: str) -> bool:

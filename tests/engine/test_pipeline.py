@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from llmgateway import Gateway
+from llmgateway import Gateway, Principal
 from llmgateway.errors import ConnectionLost
 from llmgateway.stores import MemoryRecords
 from llmgateway.types.http import Headers, HTTPRequest
@@ -52,3 +52,16 @@ async def test_a_request_is_sent_once_more_only_after_a_dead_pooled_connection(
 
     assert resent == [attempt.resent for attempt in record.attempts]
     assert (200 if len(resent) == 2 else 502) == record.status
+
+
+async def test_who_is_vouched_for_is_asked_for_no_host() -> None:
+    """An app that calls the gateway in its own process has no Host to name."""
+    transport = ScriptedTransport(chat())
+    gateway = Gateway({"access": "local"}, transport=lambda: transport, world=world(transport))
+    headers = Headers.of(content_type="application/json", x_portkey_provider="openai",
+                         authorization="Bearer sk-own")  # fmt: skip
+    request = HTTPRequest("POST", "/v1/chat/completions", "", headers, BODY)
+    user = Principal("user:7", brings_provider_key=True)
+
+    assert 200 == (await gateway.handle(request, user)).status
+    assert 403 == (await gateway.handle(request)).status

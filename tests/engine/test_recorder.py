@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -191,3 +192,20 @@ async def test_what_is_stored_or_refused_makes_room(store: Store) -> None:
 
     assert [str(name) for name in range(1, 9)] == store.ids
     assert 1 == recorder.dropped
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+async def test_a_fork_leaves_the_queue_to_the_parent(store: Store) -> None:
+    recorder = recorder_of(store)
+    recorder.take(record("parent's"))
+    assert recorder._lock.acquire()  # as another thread might at that moment
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if recorder.is_empty() and recorder._lock.acquire(timeout=0) else 1)
+    recorder._lock.release()
+
+    _, ended = await asyncio.to_thread(os.waitpid, child, 0)
+    assert 0 == os.waitstatus_to_exitcode(ended)
+    store.opened.set()
+    await recorder.flush()
+    assert ["parent's"] == store.ids

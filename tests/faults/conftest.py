@@ -11,9 +11,9 @@ import pytest
 
 from tests.http.client import Answer, Client
 from tests.http.clients import Bare, Host
-from tests.http.conftest import fake_upstream, ledger, raw, serve, sites, upstream
+from tests.http.conftest import _database, fake_upstream, ledger, raw, serve, sites, upstream
 
-__all__ = ["fake_upstream", "ledger", "raw", "serve", "sites", "upstream"]
+__all__ = ["_database", "fake_upstream", "ledger", "raw", "serve", "sites", "upstream"]
 
 QUICKLY_S = 5.0
 LIMITS = {

@@ -12,6 +12,7 @@ import pytest
 from tests.guards.tree import PRODUCT, ROOT, name, python_files, syntax
 
 NOT_AT_IMPORT = {
+    "cryptography",
     "django",
     "fastapi",
     "flask",
@@ -27,10 +28,21 @@ NOT_AT_IMPORT = {
 MAX_HIDDEN_IMPORTS = 12
 
 HIDDEN_IMPORTS: dict[str, str] = {
-    "llmgateway/gateway.py:llmgateway.transport.httpx_transport": (
+    "llmgateway/transport/choice.py:llmgateway.transport.httpx_transport": (
         "httpcore takes long to import, and a host may bring a transport of its own"
     ),
+    "llmgateway/transport/choice.py:llmgateway.transport.proxy": "httpcore takes long to import",
+    "llmgateway/transport/httpx_transport.py:llmgateway.transport.http2": "it needs h2, an extra",
+    "llmgateway/transport/decoding.py:brotli": "optional, for what no provider was asked to send",
+    "llmgateway/transport/tls.py:certifi": "a list for the few machines that trust nobody",
     "llmgateway/config/patterns.py:re2": "optional, and wanted only by configs with a $regex",
+    "integrations/llmgateway_django/late.py:llmgateway_django.gateway": (
+        "it has models, which load only once the project's asgi.py has set Django up"
+    ),
+    "llmgateway/cli/__init__.py:llmgateway.cli.check": "loads all that reads configs",
+    "llmgateway/cli/__init__.py:llmgateway.cli.keys": "loads the engine's authorization",
+    "llmgateway/cli/__init__.py:llmgateway.cli.serve": "loads the whole gateway, collector at rest",
+    "llmgateway/cli/server.py:llmgateway.cli.demo": "the fake provider, for the demo alone",
     "llmgateway/cli/serve.py:llmgateway.cli.server": (
         "uvicorn is optional; its absence is told in the command's own words"
     ),

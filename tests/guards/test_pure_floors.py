@@ -12,7 +12,7 @@ import pytest
 
 from tests.guards.tree import files, place, python_files, syntax
 
-PURE = ("codecs", "config", "errors", "pricing", "settings", "signing", "types")
+PURE = ("codecs", "config", "errors", "pricing", "redaction", "settings", "signing", "types")
 
 _IMPURE_MODULES = {
     "asyncio": "waits",

@@ -11,7 +11,9 @@ from tests.guards.tree import EVERYTHING, name, python_files, syntax
 MAX_FUNCTION_LINES = 60
 MAX_FILE_LINES = 500
 
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "integrations/llmgateway_django/migrations/0001_initial.py": "written by makemigrations"
+}
 """By file: why it may be longer. Pure data tables belong here, each by its name."""
 
 LONG_FUNCTIONS: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.client
 import json
 import re
@@ -10,6 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +95,8 @@ class Sent:
     """None: nobody waited for it."""
     mounted: bool = False
     """Whether another app had it first, which may find nothing at odd paths by itself."""
+    compressed: bool = False
+    """Whether that app may have compressed the answer."""
 
 
 class WatchedRecords(MemoryRecords):
@@ -187,7 +191,8 @@ class Client:
     ) -> Live:
         """Send one request and read the head of its answer."""
         live = self.begin(method, path, headers, body)
-        live.read_head()
+        with live.gone_on_failure():
+            live.read_head()
         return live
 
     def begin(
@@ -201,8 +206,12 @@ class Client:
         sent = Sent(method, re.split("[?#]", path)[0], mounted=bool(self.host.prefix))
         self.sent.append(sent)
         connection = http.client.HTTPConnection("127.0.0.1", self.host.port, timeout=SOON_S)
-        _send(connection, method, self.host.prefix + path, self._with_defaults(headers), body)
-        return Live(sent, connection)
+        live = Live(sent, connection)
+        given = self._with_defaults(headers)
+        sent.compressed = ("accept-encoding", self.defaults.get("accept-encoding")) in given
+        with live.gone_on_failure():
+            _send(connection, method, self.host.prefix + path, given, body)
+        return live
 
     def _with_defaults(self, headers: Fields) -> list[tuple[str, str]]:
         own = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
@@ -233,10 +242,10 @@ class Client:
     def beside(self, path: str) -> Answer:
         """Ask the host for what is not the gateway's."""
         connection = http.client.HTTPConnection("127.0.0.1", self.host.port, timeout=SOON_S)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read()
-        connection.close()
+        with closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read()
         headers = tuple((name.lower(), value) for name, value in response.getheaders())
         return Answer(response.status, headers, body)
 
@@ -378,13 +387,23 @@ class Live:
         except (http.client.IncompleteRead, ConnectionResetError):
             whole = False
         raw = tuple((name.lower(), value) for name, value in self.response.getheaders())
-        answer = Answer(
-            self.response.status, raw, bytes(self._body), whole and not self.response.length
-        )
+        body = bytes(self._body)
+        if self._sent.compressed and self.response.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        answer = Answer(self.response.status, raw, body, whole and not self.response.length)
         self._sent.answer = answer
         self._connection.close()
         judge(self._sent, answer)
         return answer
+
+    @contextmanager
+    def gone_on_failure(self) -> Iterator[None]:
+        """Vanish if what is done within fails: nobody has the answer then to leave it."""
+        try:
+            yield
+        except BaseException:
+            self.vanish()
+            raise
 
     def half_close(self) -> None:
         """Send no more, but listen on."""

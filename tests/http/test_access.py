@@ -419,3 +419,14 @@ def test_allowed_hosts_are_the_only_ones(serve: Serve, name: str, status: int) -
     client = serve(allowed_hosts=["api.example"])
 
     assert status == client.chat(headers={"host": f"{name}:443"}).status
+
+
+def test_a_request_has_the_address_of_its_peer(serve: Serve) -> None:
+    client = serve(authenticate=_peer)
+    client.chat(headers={"authorization": "Bearer x", "x-forwarded-for": "203.0.113.9"})
+
+    assert "127.0.0.1" == client.new_record().principal
+
+
+def _peer(request: HTTPRequest) -> Principal:
+    return Principal(str(request.client))

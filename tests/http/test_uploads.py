@@ -149,6 +149,21 @@ def test_a_client_that_leaves_in_the_middle_is_499(
     assert all(peer.gone.wait(SOON_S) for peer in peers)
 
 
+@pytest.mark.parametrize("host", [Bare], indirect=True)
+def test_a_client_that_cannot_go_on_sending_is_gone(serve: Serve) -> None:
+    """The suite's own, which must not leave its connection to a later test."""
+
+    def broken() -> Iterator[bytes]:
+        yield START
+        raise OSError("no more of the file")
+
+    client = serve()
+    with pytest.raises(OSError, match="no more of the file"):
+        client.request("POST", "/v1/files", TO_FAKE, broken())
+
+    assert 499 == client.new_record().status
+
+
 def test_a_form_of_a_wrong_length_is_not_relayed(client: Client, raw: RawUpstream) -> None:
     """The client says more than it sends and half-closes: no partial body arrives anywhere."""
     headers = {**TO_FAKE, "x-portkey-custom-host": raw.base, "content-length": "5000"}

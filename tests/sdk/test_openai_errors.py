@@ -96,7 +96,6 @@ def test_an_unknown_key_is_refused(stage: Stage) -> None:
         pytest.param({"provider": min(PLANNED)}, "not available yet", id="planned-provider"),
         pytest.param({"config": "{"}, "valid json", id="config-no-json"),
         pytest.param({"config": {"retry": {"attempts": "2"}}}, "retry.attempts", id="config"),
-        pytest.param({"virtual_key": "mine"}, "later version", id="virtual-key"),
         pytest.param({"metadata": "[]"}, "a JSON object", id="metadata"),
         pytest.param({"request_timeout": "soon"}, "an integer", id="timeout"),
     ],
@@ -108,6 +107,12 @@ def test_a_header_that_cannot_be_used_is_a_bad_request(
         chat(client, "fake", **head(**fields))
 
     assert words.lower() in caught.value.message.lower()
+
+
+def test_a_slug_that_is_not_in_the_workspace_is_not_found(client: openai.OpenAI) -> None:
+    for fields in ({"virtual_key": "mine"}, {"config": "pc-mine"}):
+        with pytest.raises(openai.NotFoundError, match="in this workspace"):
+            chat(client, "fake", **head(**fields))
 
 
 def test_an_endpoint_that_the_provider_lacks_is_a_bad_request(client: openai.OpenAI) -> None:

@@ -261,8 +261,8 @@ def test_a_time_limit_is_a_timeout(make: Make) -> None:
     assert "Request exceeded the timeout sent in the request: 50ms" in str(caught.value)
 
 
-def test_a_virtual_key_is_refused_for_now(make: Make) -> None:
-    with pytest.raises(vendored.BadRequestError, match="Virtual keys come in a later version"):
+def test_a_virtual_key_that_is_not_there_is_not_found(make: Make) -> None:
+    with pytest.raises(vendored.NotFoundError, match="no virtual key 'mine' in this workspace"):
         make(virtual_key="mine").chat.completions.create(messages=HELLO, model="m")
 
 

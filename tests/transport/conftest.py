@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from llmgateway.transport.guard import AddressPolicy
+from llmgateway.transport.h1_transport import H1Transport
 from llmgateway.transport.httpx_transport import HttpxTransport
 from tests.transport.provider import Provider, Script
 
@@ -45,10 +46,21 @@ async def serve() -> AsyncIterator[Serve]:
         yield start
 
 
+AnyTransport = H1Transport | HttpxTransport
+Kind = type[H1Transport] | type[HttpxTransport]
+
+
+@pytest.fixture(params=[H1Transport, HttpxTransport], ids=["h1", "httpx"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each of the transports: what holds for one holds for the other."""
+    kind: Kind = request.param
+    return kind
+
+
 @pytest.fixture
-async def transport() -> AsyncIterator[HttpxTransport]:
+async def transport(kind: Kind) -> AsyncIterator[AnyTransport]:
     """A transport that may reach this machine."""
-    transport = HttpxTransport(AddressPolicy(allow_loopback=True))
+    transport = kind(AddressPolicy(allow_loopback=True))
     yield transport
     await transport.aclose()
 

@@ -43,6 +43,12 @@ class Peer:
         tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
         return tls.selected_alpn_protocol()
 
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """What the other side's certificate says; empty if it showed none."""
+        tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        return tls.getpeercert() or {}
+
     async def head(self) -> bytes:
         """Read one request's head."""
         return await self._reader.readuntil(b"\r\n\r\n")
@@ -137,6 +143,11 @@ class Provider:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        """The same for one that speaks TLS."""
+        return f"https://127.0.0.1:{self.port}"
 
     async def until(self, condition: Callable[[Provider], bool]) -> None:
         """Wait until something is so; fails after `PATIENCE_S`."""

@@ -13,9 +13,8 @@ import pytest
 
 from llmgateway.errors import TransportError
 from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.httpx_transport import HttpxTransport
 from llmgateway.transport.pool import PoolBounds
-from tests.transport.conftest import Serve
+from tests.transport.conftest import AnyTransport, Kind, Serve
 from tests.transport.provider import (
     CHUNKED,
     OK,
@@ -63,11 +62,11 @@ async def some_of_each(peer: Peer) -> None:
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("with_body", [False, True], ids=["bytes", "iterator"])
 async def test_a_call_cancelled_at_any_point_leaves_nothing(
-    serve: Serve, twice: bool, with_body: bool
+    kind: Kind, serve: Serve, twice: bool, with_body: bool
 ) -> None:
     """At each step of a call in turn; a second cancellation hits the cleaning up."""
     provider = await serve(answer_each(CHUNKED + b"2\r\nok\r\n0\r\n\r\n"))
-    transport = HttpxTransport(ANYWHERE, bounds=PoolBounds(per_origin=2))
+    transport = kind(ANYWHERE, bounds=PoolBounds(per_origin=2))
     for steps in range(120):
         body: bytes | AsyncIterator[bytes] = pieces(b"a", b"b") if with_body else b"ab"
         task = asyncio.create_task(fetch(transport, ask(provider.url, body=body)))
@@ -85,10 +84,10 @@ async def test_a_call_cancelled_at_any_point_leaves_nothing(
 
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts open files as Linux tells them")
-async def test_a_thousand_random_cancellations_leave_nothing(serve: Serve) -> None:
+async def test_a_thousand_random_cancellations_leave_nothing(kind: Kind, serve: Serve) -> None:
     rng = random.Random(20261124)
     provider = await serve(some_of_each)
-    transport = HttpxTransport(ANYWHERE, bounds=PoolBounds(per_origin=8, idle=4))
+    transport = kind(ANYWHERE, bounds=PoolBounds(per_origin=8, idle=4))
     tasks_before = len(asyncio.all_tasks())
     files_before = len(os.listdir(DESCRIPTORS))
 
@@ -117,6 +116,95 @@ async def test_a_thousand_random_cancellations_leave_nothing(serve: Serve) -> No
     assert len(os.listdir(DESCRIPTORS)) <= files_before
 
 
+class Turned:
+    """A provider's side of calls that stop where their path says, and who waits for that."""
+
+    def __init__(self) -> None:
+        self.begun: dict[bytes, asyncio.Event] = {}
+
+    async def script(self, peer: Peer) -> None:
+        """Tell how far the call has come, then wait for its end."""
+        while True:
+            head = await peer.head()
+            number, _, phase = head.split(b" ")[1].strip(b"/").partition(b"/")
+            match phase:
+                case b"upload":
+                    await peer.take(100_000)
+                case b"part":
+                    await peer.send(OK[:20])
+                case b"body":
+                    await peer.send(CHUNKED, b"2\r\nok\r\n")
+                case b"whole":
+                    await peer.send(OK)
+            self.begun[number].set()
+            if phase != b"whole":
+                await peer.gone()
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(50_000)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts open files as Linux tells them")
+async def test_a_thousand_calls_cancelled_in_every_phase_leave_nothing(
+    kind: Kind, serve: Serve
+) -> None:
+    """Each is known to have come so far: before connecting, in the head, body or upload."""
+    rng = random.Random(20261130)
+    turned = Turned()
+    provider = await serve(turned.script)
+    transport = kind(ANYWHERE, bounds=PoolBounds(per_origin=12, idle=4))
+    tasks_before = len(asyncio.all_tasks())
+    files_before = len(os.listdir(DESCRIPTORS))
+    read_first: dict[int, asyncio.Event] = {}
+
+    async def call(number: int, phase: str) -> None:
+        body: bytes | AsyncIterator[bytes] = endless() if phase == "upload" else b""
+        response = await transport.send(ask(f"{provider.url}/{number}/{phase}", body=body))
+        try:
+            async for _ in response.chunks():
+                read_first[number].set()
+        finally:
+            await response.aclose()
+
+    async def cancel(number: int) -> None:
+        phase = rng.choice(("start", "head", "part", "body", "upload", "whole"))
+        begun = turned.begun[b"%d" % number] = asyncio.Event()
+        read_first[number] = asyncio.Event()
+        task = asyncio.create_task(call(number, phase))
+        if phase == "body":
+            await read_first[number].wait()
+        elif phase != "start":
+            await begun.wait()
+        for _ in range(rng.randrange(6)):
+            await asyncio.sleep(0)
+        task.cancel()
+        if rng.random() < 0.3:
+            await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() or phase == "whole"
+
+    for start in range(0, 1000, 10):
+        async with asyncio.timeout(10):
+            await asyncio.gather(*map(cancel, range(start, start + 10)))
+
+    assert 0 == transport.in_use
+    assert (200, b"ok") == await ok(transport, turned, provider.url)
+    await transport.aclose()
+    await provider.until(lambda it: it.open == 0)
+    await settled(tasks_before)
+    assert len(os.listdir(DESCRIPTORS)) <= files_before
+
+
+async def ok(transport: AnyTransport, turned: Turned, url: str) -> tuple[int, bytes]:
+    """Make one more call, which must go through."""
+    turned.begun[b"last"] = asyncio.Event()
+    return await fetch(transport, ask(f"{url}/last/whole"))
+
+
 async def settled(tasks: int) -> None:
     """Wait for what ends by itself: closed transports, and generators that were dropped."""
     gc.collect()
@@ -127,7 +215,7 @@ async def settled(tasks: int) -> None:
 
 
 async def test_two_hundred_streams_cancelled_close_within_a_second(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(chunks_for_ever)
     responses = [await transport.send(ask(provider.url)) for _ in range(200)]
@@ -146,7 +234,7 @@ async def test_two_hundred_streams_cancelled_close_within_a_second(
 
 
 async def test_a_call_cancelled_before_the_head_closes_its_connection(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -163,7 +251,7 @@ async def test_a_call_cancelled_before_the_head_closes_its_connection(
 
 
 async def test_a_call_cancelled_while_its_body_is_awaited_closes_its_connection(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"some"
@@ -186,7 +274,7 @@ async def test_a_call_cancelled_while_its_body_is_awaited_closes_its_connection(
 
 
 async def test_five_hundred_streams_at_once_come_whole(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         while True:

@@ -11,8 +11,7 @@ from llmgateway.errors import (
     UpstreamProtocolError,
 )
 from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.httpx_transport import HttpxTransport
-from tests.transport.conftest import Serve
+from tests.transport.conftest import AnyTransport, Kind, Serve
 from tests.transport.provider import (
     CHUNKED,
     OK,
@@ -28,7 +27,7 @@ from tests.transport.provider import (
 
 
 async def test_a_connection_that_ends_before_an_answer_is_lost(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(answer())
 
@@ -38,7 +37,7 @@ async def test_a_connection_that_ends_before_an_answer_is_lost(
     assert not caught.value.reused
 
 
-async def test_a_reset_before_an_answer_is_lost(serve: Serve, transport: HttpxTransport) -> None:
+async def test_a_reset_before_an_answer_is_lost(serve: Serve, transport: AnyTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         peer.reset()
@@ -50,7 +49,7 @@ async def test_a_reset_before_an_answer_is_lost(serve: Serve, transport: HttpxTr
 
 
 async def test_a_reused_connection_that_ends_is_told_apart(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     """It may have been closing all the while, so the engine may send once more."""
 
@@ -82,7 +81,7 @@ async def test_a_reused_connection_that_ends_is_told_apart(
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 async def test_a_cut_body_is_an_error_after_what_came(
     serve: Serve,
-    transport: HttpxTransport,
+    transport: AnyTransport,
     pieces: tuple[bytes, ...],
     got: bytes,
     reset: bool,
@@ -113,7 +112,7 @@ async def test_a_cut_body_is_an_error_after_what_came(
 
 
 async def test_a_reset_of_a_body_without_length_is_no_end(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     cut = asyncio.Event()
 
@@ -134,7 +133,7 @@ async def test_a_reset_of_a_body_without_length_is_no_end(
 
 
 async def test_a_whole_answer_counts_even_if_a_reset_follows_at_once(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -152,7 +151,7 @@ async def test_a_whole_answer_counts_even_if_a_reset_follows_at_once(
 
 
 async def test_a_response_closed_before_its_end_cuts_the_connection(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(answer_and_wait(CHUNKED, b"5\r\nhello\r\n"))
     response = await transport.send(ask(provider.url))
@@ -167,7 +166,7 @@ async def test_a_response_closed_before_its_end_cuts_the_connection(
 
 
 async def test_a_response_closed_unread_cuts_the_connection(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(answer_and_wait(OK))
     response = await transport.send(ask(provider.url))
@@ -177,7 +176,7 @@ async def test_a_response_closed_unread_cuts_the_connection(
     await provider.until(lambda it: it.open == 0)
 
 
-async def test_closing_wakes_the_one_who_reads(serve: Serve, transport: HttpxTransport) -> None:
+async def test_closing_wakes_the_one_who_reads(serve: Serve, transport: AnyTransport) -> None:
     provider = await serve(answer_and_wait(CHUNKED))
     response = await transport.send(ask(provider.url))
     reader = asyncio.create_task(read(response))
@@ -191,7 +190,7 @@ async def test_closing_wakes_the_one_who_reads(serve: Serve, transport: HttpxTra
 
 
 async def test_a_response_read_to_its_end_may_be_closed_again_and_again(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(answer_each(OK))
     response = await transport.send(ask(provider.url))
@@ -202,8 +201,8 @@ async def test_a_response_read_to_its_end_may_be_closed_again_and_again(
     assert 1 == provider.accepted
 
 
-async def test_a_closed_transport_has_no_connection_left(serve: Serve) -> None:
-    transport = HttpxTransport(AddressPolicy(allow_loopback=True))
+async def test_a_closed_transport_has_no_connection_left(kind: Kind, serve: Serve) -> None:
+    transport = kind(AddressPolicy(allow_loopback=True))
     provider = await serve(answer_each(OK))
     await fetch(transport, ask(provider.url))
 

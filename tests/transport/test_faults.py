@@ -19,11 +19,13 @@ from llmgateway.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from llmgateway.transport.faults import FAULTS, Progress, translate
+from llmgateway.transport import faults
+from llmgateway.transport.faults import Progress
 from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.httpx_transport import HttpxTransport
+from llmgateway.transport.httpcore_faults import FAULTS, translate
 from llmgateway.transport.limits import Phase
 from llmgateway.transport.url import Origin
+from tests.transport.conftest import Kind
 from tests.transport.provider import ask
 
 ORIGIN = Origin("https", "api.example.com", 8443)
@@ -98,6 +100,11 @@ def test_every_exception_of_httpcore_that_can_reach_us_is_in_the_table() -> None
     assert kinds - unused == {kind for kind, _, _ in FAULTS if kind.__module__ == "httpcore"}
 
 
+def test_what_holds_without_httpcore_is_a_part_of_the_table() -> None:
+    assert faults.FAULTS == tuple(FAULTS)[: len(faults.FAULTS)]
+    assert {"builtins", "socket", "ssl"} == {kind.__module__ for kind, _, _ in faults.FAULTS}
+
+
 @pytest.mark.parametrize("answered", [True, False])
 @pytest.mark.parametrize("row", FAULTS, ids=lambda row: row[0].__name__)
 def test_a_message_names_the_host_and_says_what_to_do(
@@ -132,9 +139,11 @@ async def broken(host: str, port: int) -> Sequence[str]:
     ("resolver", "words"),
     [(no_such_name, "resolved"), (nowhere, "refused"), (broken, "No connection")],
 )
-async def test_a_place_that_is_not_there_is_unreachable(resolver: object, words: str) -> None:
+async def test_a_place_that_is_not_there_is_unreachable(
+    kind: Kind, resolver: object, words: str
+) -> None:
     assert callable(resolver)
-    transport = HttpxTransport(AddressPolicy(allow_loopback=True), resolver=resolver)
+    transport = kind(AddressPolicy(allow_loopback=True), resolver=resolver)
 
     with pytest.raises(UpstreamUnreachable, match=words) as caught:
         await transport.send(ask("http://provider.example:1/path?key=secret"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 
 import pytest
 
+from llmgateway.errors import UpstreamUnreachable
 from llmgateway.transport.pool import Lease, Pool, PoolBounds
 from llmgateway.transport.url import Origin
 
@@ -216,6 +218,85 @@ async def test_one_who_gives_up_waiting_takes_no_slot(
     pool.close()
 
 
+async def test_one_who_gives_up_just_before_a_slot_is_free_is_passed_over(new: Make) -> None:
+    pool = new(per_origin=1)
+    held = await lease(pool)
+    quitter, next_one = waiting(pool), waiting(pool)
+    await settle()
+    quitter.cancel()
+    held.close(60)  # before the quitter's task has run
+
+    (await asyncio.wait_for(next_one, 1)).close()
+    with pytest.raises(asyncio.CancelledError):
+        await quitter
+    assert 0 == pool.in_use
+    pool.close()
+
+
+async def test_one_who_gives_up_just_after_a_slot_was_given_hands_it_on(new: Make) -> None:
+    pool = new(per_origin=1)
+    held = await lease(pool)
+    quitter, next_one = waiting(pool), waiting(pool)
+    await settle()
+    held.close(60)
+    quitter.cancel()
+
+    (await asyncio.wait_for(next_one, 1)).close()
+    with pytest.raises(asyncio.CancelledError):
+        await quitter
+    assert 0 == pool.in_use
+    pool.close()
+
+
+@pytest.mark.parametrize(("per_origin", "total"), [(1, 10), (10, 1)])
+async def test_a_full_line_turns_the_next_one_away_at_once(per_origin: int, total: int) -> None:
+    pool: Pool[Line] = Pool(PoolBounds(per_origin, total, waiting=2))
+    held = await lease(pool)
+    tasks = [waiting(pool) for _ in range(2)]
+    await settle()
+
+    with pytest.raises(UpstreamUnreachable, match="max_connections_per_origin"):
+        await pool.lease(A, Line)
+
+    held.close()
+    for task in tasks:
+        (await asyncio.wait_for(task, 1)).close()
+    assert 0 == pool.in_use
+    assert not pool._lanes
+
+
+async def test_what_can_be_had_without_waiting_is_had_at_once(new: Make) -> None:
+    pool = new(per_origin=1, total=2)
+    assert pool.try_lease(A) is None
+    held = await lease(pool)
+    held.close(60)
+
+    again = pool.try_lease(A)
+
+    assert again is not None
+    assert (held.connection, True) == (again.connection, again.reused)
+    assert pool.try_lease(A) is None, "it is in use"
+    again.connection.reusable = False
+    again.close(60)
+    assert pool.try_lease(A) is None, "it died"
+    assert (0, 0) == (pool.idle, pool.in_use)
+    assert not pool._lanes
+    pool.close()
+
+
+async def test_an_idle_connection_is_not_had_while_all_slots_are_taken(new: Make) -> None:
+    pool = new(total=1)
+    (await lease(pool, A)).close(60)
+    other = await lease(pool, B)
+
+    assert pool.try_lease(A) is None
+    other.close()
+    again = pool.try_lease(A)
+    assert again is not None
+    again.close()
+    pool.close()
+
+
 async def test_origins_that_nobody_uses_are_forgotten(new: Make) -> None:
     pool = new()
     for number in range(100):
@@ -237,3 +318,72 @@ async def test_a_closed_pool_keeps_nothing(new: Make) -> None:
     used.close(60)
     assert used.connection.closed.is_set()
     assert (0, 0) == (pool.idle, pool.in_use)
+
+
+async def test_who_waits_is_served_first_come_first_served_and_before_newcomers(new: Make) -> None:
+    """A slot given back belongs to who has waited longest, even before that one has run."""
+    pool = new(per_origin=2)
+    held = [await lease(pool), await lease(pool)]
+    served: list[int] = []
+
+    async def call(number: int) -> None:
+        got = await pool.lease(A, Line)
+        served.append(number)
+        got.close(60)
+
+    tasks = [asyncio.create_task(call(number)) for number in range(3)]
+    await settle()
+    held[0].close(60)
+    assert 1 == pool.idle, "the connection of the first that waits"
+    assert pool.try_lease(A) is None, "a newcomer takes nothing from it"
+    late = asyncio.create_task(call(3))
+    await asyncio.wait([*tasks, late], timeout=1)
+
+    assert [0, 1, 2, 3] == served
+    held[1].close(60)
+    assert 0 == pool.in_use
+    pool.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_crowd_is_served_in_its_order_whoever_gives_up(new: Make, seed: int) -> None:
+    """Slots are given back, calls come and are cancelled in any order; none is passed or lost."""
+    rng = random.Random(seed)
+    pool = new(per_origin=3)
+    waited: list[int] = []
+    held: list[Lease[Line]] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def call(number: int) -> None:
+        lane = pool._lanes.get(A)
+        has_to_wait = lane is not None and lane.slots.free == 0
+        got = pool.try_lease(A)
+        assert not (got and has_to_wait)
+        got = got or await pool.lease(A, Line)
+        held.append(got)
+        if has_to_wait:
+            waited.append(number)
+
+    for _ in range(300):
+        match rng.randrange(6):
+            case 0 | 1 | 2:
+                tasks.append(asyncio.create_task(call(len(tasks))))
+            case 3 | 4 if held:
+                held.pop(rng.randrange(len(held))).close(rng.choice((0, 60)))
+            case _ if tasks:
+                rng.choice(tasks).cancel()
+        for _ in range(rng.randrange(3)):
+            await asyncio.sleep(0)
+    while not all(task.done() for task in tasks):
+        await settle()
+        while held:
+            held.pop().close(60)
+    while held:
+        held.pop().close(60)
+
+    assert sorted(waited) == waited
+    assert len(waited) > 20
+    assert all(task.cancelled() or task.exception() is None for task in tasks)
+    assert 0 == pool.in_use
+    assert 3 == pool._lanes[A].slots.free
+    pool.close()

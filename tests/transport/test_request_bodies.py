@@ -12,8 +12,7 @@ from llmgateway.errors import (
     ConnectionLost,
     InvalidRequest,
 )
-from llmgateway.transport.httpx_transport import HttpxTransport
-from tests.transport.conftest import Serve
+from tests.transport.conftest import AnyTransport, Serve
 from tests.transport.provider import (
     OK,
     Peer,
@@ -25,7 +24,7 @@ from tests.transport.provider import (
 )
 
 
-async def test_an_iterator_is_sent_in_chunks(serve: Serve, transport: HttpxTransport) -> None:
+async def test_an_iterator_is_sent_in_chunks(serve: Serve, transport: AnyTransport) -> None:
     provider = await serve(answer(OK))
 
     await fetch(transport, ask(provider.url, body=pieces(b"ab", b"", b"c")))
@@ -34,7 +33,7 @@ async def test_an_iterator_is_sent_in_chunks(serve: Serve, transport: HttpxTrans
 
 
 async def test_an_iterator_of_known_length_is_sent_plain(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(answer_each(OK))
     for _ in range(2):
@@ -53,7 +52,7 @@ async def test_an_iterator_of_known_length_is_sent_plain(
     ids=lambda fault: type(fault).__name__,
 )
 async def test_what_the_body_raises_passes_unchanged(
-    serve: Serve, transport: HttpxTransport, fault: Exception
+    serve: Serve, transport: AnyTransport, fault: Exception
 ) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"some"
@@ -70,7 +69,7 @@ async def test_what_the_body_raises_passes_unchanged(
 
 @pytest.mark.parametrize("length", [b"3", b"1"])
 async def test_a_body_of_another_length_is_never_a_whole_request(
-    serve: Serve, transport: HttpxTransport, length: bytes
+    serve: Serve, transport: AnyTransport, length: bytes
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.head()
@@ -87,7 +86,7 @@ async def test_a_body_of_another_length_is_never_a_whole_request(
 
 @pytest.mark.parametrize("whole", [True, False], ids=["bytes", "iterator"])
 async def test_an_answer_before_the_end_of_the_request_is_read_at_once(
-    serve: Serve, transport: HttpxTransport, whole: bool
+    serve: Serve, transport: AnyTransport, whole: bool
 ) -> None:
     """A 413 during a long upload: the provider reads no further, and neither hangs."""
 
@@ -111,7 +110,7 @@ async def test_an_answer_before_the_end_of_the_request_is_read_at_once(
 
 
 async def test_an_interim_answer_does_not_stop_the_upload(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.head()
@@ -135,7 +134,7 @@ async def test_an_interim_answer_does_not_stop_the_upload(
 
 @pytest.mark.parametrize("whole", [True, False], ids=["bytes", "iterator"])
 async def test_a_large_body_goes_out_whole_at_the_providers_pace(
-    serve: Serve, transport: HttpxTransport, whole: bool
+    serve: Serve, transport: AnyTransport, whole: bool
 ) -> None:
     size, taken = 20_000_000, 0
 
@@ -165,7 +164,7 @@ async def test_a_large_body_goes_out_whole_at_the_providers_pace(
 
 @pytest.mark.parametrize("whole", [True, False], ids=["bytes", "iterator"])
 async def test_a_provider_that_closes_during_the_request_is_lost(
-    serve: Serve, transport: HttpxTransport, whole: bool
+    serve: Serve, transport: AnyTransport, whole: bool
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.head()

@@ -6,8 +6,7 @@ import pytest
 
 from llmgateway.errors import AddressRefused, InvalidRequest, TransportError
 from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.httpx_transport import HttpxTransport
-from tests.transport.conftest import Serve
+from tests.transport.conftest import AnyTransport, Kind, Serve
 from tests.transport.provider import OK, answer_each, ask, fetch
 
 HOSTS = """
@@ -32,9 +31,9 @@ def schemes() -> list[str]:
     return ["http", "HTTP", "https", "ws", "ftp", "file", "gopher", "unix", "http+unix"]
 
 
-async def test_no_spelling_reaches_the_canary(serve: Serve, schemes: list[str]) -> None:
+async def test_no_spelling_reaches_the_canary(kind: Kind, serve: Serve, schemes: list[str]) -> None:
     canary = await serve(answer_each(OK))
-    transport = HttpxTransport(AddressPolicy())
+    transport = kind(AddressPolicy())
     tried = 0
     for scheme in schemes:
         for host in HOSTS:
@@ -53,8 +52,10 @@ async def test_no_spelling_reaches_the_canary(serve: Serve, schemes: list[str]) 
     "host",
     ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "[0:0:0:0:0:0:0:1]"],
 )
-async def test_an_honest_spelling_is_refused_by_the_guard(serve: Serve, host: str) -> None:
-    transport = HttpxTransport(AddressPolicy())
+async def test_an_honest_spelling_is_refused_by_the_guard(
+    kind: Kind, serve: Serve, host: str
+) -> None:
+    transport = kind(AddressPolicy())
 
     with pytest.raises(AddressRefused, match="allow_loopback_upstreams"):
         await transport.send(ask(f"http://{host}:8787/"))
@@ -62,7 +63,7 @@ async def test_an_honest_spelling_is_refused_by_the_guard(serve: Serve, host: st
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost"])
 async def test_loopback_is_reached_when_allowed(
-    serve: Serve, transport: HttpxTransport, host: str
+    serve: Serve, transport: AnyTransport, host: str
 ) -> None:
     canary = await serve(answer_each(OK))
 
@@ -71,7 +72,7 @@ async def test_loopback_is_reached_when_allowed(
 
 @pytest.mark.parametrize("host", ["[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "[64:ff9b::7f00:1]"])
 async def test_what_maps_to_loopback_is_not_reached_even_then(
-    serve: Serve, transport: HttpxTransport, host: str
+    serve: Serve, transport: AnyTransport, host: str
 ) -> None:
     canary = await serve(answer_each(OK))
 
@@ -81,9 +82,11 @@ async def test_what_maps_to_loopback_is_not_reached_even_then(
     assert 0 == canary.accepted
 
 
-async def test_an_allowed_upstream_is_reached_and_its_neighbours_are_not(serve: Serve) -> None:
+async def test_an_allowed_upstream_is_reached_and_its_neighbours_are_not(
+    kind: Kind, serve: Serve
+) -> None:
     allowed, other = await serve(answer_each(OK)), await serve(answer_each(OK))
-    transport = HttpxTransport(AddressPolicy(frozenset({("http", "127.0.0.1", allowed.port)})))
+    transport = kind(AddressPolicy(frozenset({("http", "127.0.0.1", allowed.port)})))
 
     assert (200, b"ok") == await fetch(transport, ask(allowed.url))
     for url in (other.url, f"https://127.0.0.1:{allowed.port}", f"http://localhost:{allowed.port}"):
@@ -94,10 +97,12 @@ async def test_an_allowed_upstream_is_reached_and_its_neighbours_are_not(serve: 
     await transport.aclose()
 
 
-async def test_a_connection_that_is_kept_serves_its_own_origin_only(serve: Serve) -> None:
+async def test_a_connection_that_is_kept_serves_its_own_origin_only(
+    kind: Kind, serve: Serve
+) -> None:
     """The same address under another name is asked about again."""
     provider = await serve(answer_each(OK))
-    transport = HttpxTransport(AddressPolicy(frozenset({("http", "127.0.0.1", provider.port)})))
+    transport = kind(AddressPolicy(frozenset({("http", "127.0.0.1", provider.port)})))
     await fetch(transport, ask(provider.url))
     assert 1 == transport.idle
 

@@ -11,11 +11,10 @@ import pytest
 
 from llmgateway.errors import UpstreamTimeout
 from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.httpx_transport import HttpxTransport
 from llmgateway.transport.limits import Phase, Stopwatch
 from llmgateway.transport.pool import PoolBounds
 from llmgateway.types.upstream import Timeouts, UpstreamRequest
-from tests.transport.conftest import Serve
+from tests.transport.conftest import AnyTransport, Kind, Serve
 from tests.transport.provider import (
     CHUNKED,
     OK,
@@ -30,7 +29,7 @@ ANYWHERE = AddressPolicy(allow_loopback=True)
 SOON_S = 0.05
 
 
-async def time_out(transport: HttpxTransport, request: UpstreamRequest) -> str:
+async def time_out(transport: AnyTransport, request: UpstreamRequest) -> str:
     """Fetch, and return what the 504 says; it must come within a second."""
     async with asyncio.timeout(1):
         with pytest.raises(UpstreamTimeout) as caught:
@@ -45,7 +44,7 @@ async def never(peer: Peer) -> None:
 
 
 async def test_a_provider_that_does_not_begin_to_answer(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(never)
 
@@ -57,7 +56,7 @@ async def test_a_provider_that_does_not_begin_to_answer(
 
 
 async def test_interim_answers_do_not_stretch_the_first_byte(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -72,7 +71,7 @@ async def test_interim_answers_do_not_stretch_the_first_byte(
 
 
 async def test_a_dripping_head_does_not_stretch_the_first_byte(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -87,7 +86,7 @@ async def test_a_dripping_head_does_not_stretch_the_first_byte(
 
 @pytest.mark.parametrize("begun", [(), (b"5\r\nhello\r\n",), (b"5\r\nhel",)])
 async def test_a_provider_that_falls_silent(
-    serve: Serve, transport: HttpxTransport, begun: tuple[bytes, ...]
+    serve: Serve, transport: AnyTransport, begun: tuple[bytes, ...]
 ) -> None:
     provider = await serve(answer_and_wait(CHUNKED, *begun))
 
@@ -95,7 +94,7 @@ async def test_a_provider_that_falls_silent(
     await provider.until(lambda it: it.open == 0)
 
 
-async def test_a_slow_answer_in_time_passes(serve: Serve, transport: HttpxTransport) -> None:
+async def test_a_slow_answer_in_time_passes(serve: Serve, transport: AnyTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(CHUNKED)
@@ -111,7 +110,7 @@ async def test_a_slow_answer_in_time_passes(serve: Serve, transport: HttpxTransp
 
 
 async def test_the_time_before_a_read_is_not_the_providers(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     """A slow reader is no silent provider."""
     provider = await serve(answer_and_wait(OK))
@@ -123,7 +122,7 @@ async def test_the_time_before_a_read_is_not_the_providers(
 
 
 async def test_the_whole_call_runs_out_before_the_head(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     provider = await serve(never)
 
@@ -132,7 +131,7 @@ async def test_the_whole_call_runs_out_before_the_head(
     assert "total_s" in message
 
 
-async def test_the_whole_call_runs_out_in_the_body(serve: Serve, transport: HttpxTransport) -> None:
+async def test_the_whole_call_runs_out_in_the_body(serve: Serve, transport: AnyTransport) -> None:
     """Though something comes all the time."""
 
     async def script(peer: Peer) -> None:
@@ -150,9 +149,7 @@ async def test_the_whole_call_runs_out_in_the_body(serve: Serve, transport: Http
     await provider.until(lambda it: it.open == 0)
 
 
-async def test_a_deadline_in_the_past_sends_nothing(
-    serve: Serve, transport: HttpxTransport
-) -> None:
+async def test_a_deadline_in_the_past_sends_nothing(serve: Serve, transport: AnyTransport) -> None:
     provider = await serve(never)
 
     assert "total_s" in await time_out(transport, ask(provider.url, deadline=time.monotonic() - 1))
@@ -160,7 +157,7 @@ async def test_a_deadline_in_the_past_sends_nothing(
 
 
 async def test_the_whole_call_runs_out_while_the_request_is_sent(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -177,7 +174,7 @@ async def test_the_whole_call_runs_out_while_the_request_is_sent(
 
 
 async def test_a_provider_that_takes_nothing_of_the_body(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         await peer.head()
@@ -192,7 +189,7 @@ async def test_a_provider_that_takes_nothing_of_the_body(
 
 
 async def test_a_client_that_sends_slowly_is_not_the_providers_fault(
-    serve: Serve, transport: HttpxTransport
+    serve: Serve, transport: AnyTransport
 ) -> None:
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(6):
@@ -214,8 +211,8 @@ async def hang(host: str, port: int) -> Sequence[str]:
     return ()
 
 
-async def test_a_name_that_is_not_resolved_in_time() -> None:
-    transport = HttpxTransport(ANYWHERE, resolver=hang)
+async def test_a_name_that_is_not_resolved_in_time(kind: Kind) -> None:
+    transport = kind(ANYWHERE, resolver=hang)
 
     message = await time_out(transport, ask("http://a.example/p?key=secret", connect_s=SOON_S))
 
@@ -224,12 +221,12 @@ async def test_a_name_that_is_not_resolved_in_time() -> None:
     assert "secret" not in message
 
 
-async def test_a_tls_handshake_that_hangs(serve: Serve) -> None:
+async def test_a_tls_handshake_that_hangs(kind: Kind, serve: Serve) -> None:
     async def script(peer: Peer) -> None:
         await peer.gone()
 
     provider = await serve(script)
-    transport = HttpxTransport(ANYWHERE, ssl_context=ssl.create_default_context())
+    transport = kind(ANYWHERE, ssl_context=ssl.create_default_context())
 
     message = await time_out(transport, ask(f"https://127.0.0.1:{provider.port}", connect_s=SOON_S))
 
@@ -238,8 +235,10 @@ async def test_a_tls_handshake_that_hangs(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("bounds", [PoolBounds(per_origin=1), PoolBounds(total=1)])
-async def test_a_slot_that_does_not_become_free(serve: Serve, bounds: PoolBounds) -> None:
-    transport = HttpxTransport(ANYWHERE, bounds=bounds)
+async def test_a_slot_that_does_not_become_free(
+    kind: Kind, serve: Serve, bounds: PoolBounds
+) -> None:
+    transport = kind(ANYWHERE, bounds=bounds)
     provider = await serve(answer_and_wait(OK))
     held = await transport.send(ask(provider.url))
 
@@ -272,8 +271,8 @@ async def test_waiting_for_a_slot_counts_as_connecting() -> None:
     assert head > slot + 500
 
 
-async def test_one_origin_that_hangs_leaves_the_others_alone(serve: Serve) -> None:
-    transport = HttpxTransport(ANYWHERE, bounds=PoolBounds(per_origin=2))
+async def test_one_origin_that_hangs_leaves_the_others_alone(kind: Kind, serve: Serve) -> None:
+    transport = kind(ANYWHERE, bounds=PoolBounds(per_origin=2))
     hung, well = await serve(never), await serve(answer_and_wait(OK))
     waiting = [asyncio.create_task(transport.send(ask(hung.url))) for _ in range(5)]
     await hung.until(lambda it: len(it.requests) == 2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +14,10 @@ import pytest
 import trustme
 
 from llmgateway.errors import ConnectionLost, UpstreamProtocolError, UpstreamUnreachable
-from llmgateway.transport import httpx_transport
 from llmgateway.transport.guard import AddressPolicy
-from llmgateway.transport.httpx_transport import HttpxTransport, trusted_by_system
 from llmgateway.transport.network import Stream
-from tests.transport.conftest import Serve
+from llmgateway.transport.tls import trusted_by_system
+from tests.transport.conftest import AnyTransport, Kind, Serve
 from tests.transport.provider import CHUNKED, OK, Peer, Provider, answer, answer_each, ask, fetch
 
 NAME = "provider.example"
@@ -40,8 +41,8 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture
-async def tls_transport(trusting: ssl.SSLContext) -> AsyncIterator[HttpxTransport]:
-    transport = HttpxTransport(
+async def tls_transport(kind: Kind, trusting: ssl.SSLContext) -> AsyncIterator[AnyTransport]:
+    transport = kind(
         AddressPolicy(allow_loopback=True), ssl_context=trusting, resolver=to_this_machine
     )
     yield transport
@@ -53,7 +54,7 @@ def url(provider: Provider, host: str = NAME) -> str:
 
 
 async def test_the_certificate_is_checked_for_the_original_name(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA
 ) -> None:
     context = server_side(authority.issue_cert(NAME))
     named: list[str | None] = []
@@ -67,7 +68,7 @@ async def test_the_certificate_is_checked_for_the_original_name(
 
 
 async def test_an_address_may_have_a_certificate_too(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA
 ) -> None:
     provider = await serve(answer(OK), server_side(authority.issue_cert("127.0.0.1")))
 
@@ -75,7 +76,7 @@ async def test_an_address_may_have_a_certificate_too(
 
 
 async def test_http_1_1_is_the_only_protocol_offered(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA
 ) -> None:
     context = server_side(authority.issue_cert(NAME))
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -102,11 +103,11 @@ CERTIFICATES: dict[str, Callable[[trustme.CA], trustme.LeafCert]] = {
 }
 
 
-@pytest.mark.parametrize("kind", CERTIFICATES)
+@pytest.mark.parametrize("why", CERTIFICATES)
 async def test_a_certificate_that_does_not_hold_is_not_accepted(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA, kind: str
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA, why: str
 ) -> None:
-    provider = await serve(answer(OK), server_side(CERTIFICATES[kind](authority)))
+    provider = await serve(answer(OK), server_side(CERTIFICATES[why](authority)))
 
     with pytest.raises(UpstreamUnreachable, match="certificate of provider.example") as caught:
         await tls_transport.send(ask(url(provider), body=b"prompt"))
@@ -116,7 +117,7 @@ async def test_a_certificate_that_does_not_hold_is_not_accepted(
     await provider.until(lambda it: it.open == 0)
 
 
-async def test_a_port_that_does_not_speak_tls(serve: Serve, tls_transport: HttpxTransport) -> None:
+async def test_a_port_that_does_not_speak_tls(serve: Serve, tls_transport: AnyTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         await peer.gone()
@@ -133,7 +134,7 @@ EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
 
 async def test_an_answer_slipped_in_before_the_handshake_is_not_taken(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA
 ) -> None:
     """Whoever sits on the way can send plain text and then let the real provider do TLS."""
     context = server_side(authority.issue_cert(NAME))
@@ -167,7 +168,7 @@ async def test_plain_text_before_the_handshake_ends_the_connection(
 
 
 async def test_a_port_that_closes_in_the_handshake(
-    serve: Serve, tls_transport: HttpxTransport
+    serve: Serve, tls_transport: AnyTransport
 ) -> None:
     async def script(peer: Peer) -> None:
         pass
@@ -179,7 +180,7 @@ async def test_a_port_that_closes_in_the_handshake(
 
 
 async def test_plain_http_to_a_tls_port_is_an_error(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA
 ) -> None:
     provider = await serve(answer(OK), server_side(authority.issue_cert(NAME)))
 
@@ -214,7 +215,7 @@ Ending = Callable[[asyncio.Event, Peer], Awaitable[None]]
 )
 async def test_an_end_without_close_notify_is_no_end(
     serve: Serve,
-    tls_transport: HttpxTransport,
+    tls_transport: AnyTransport,
     authority: trustme.CA,
     head: bytes,
     ending: Ending,
@@ -240,7 +241,7 @@ async def test_an_end_without_close_notify_is_no_end(
 
 
 async def test_a_cancelled_handshake_leaves_no_connection(
-    serve: Serve, tls_transport: HttpxTransport, authority: trustme.CA
+    serve: Serve, tls_transport: AnyTransport, authority: trustme.CA
 ) -> None:
     """Cancelled at every point of its way."""
     provider = await serve(answer_each(OK), server_side(authority.issue_cert(NAME)))
@@ -256,7 +257,7 @@ async def test_a_cancelled_handshake_leaves_no_connection(
 
 
 async def test_the_machines_trust_is_the_default(
-    serve: Serve, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, serve: Serve, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which does not know our authority."""
     loaded: list[ssl.SSLContext] = []
@@ -265,9 +266,9 @@ async def test_the_machines_trust_is_the_default(
         loaded.append(trusted_by_system())
         return loaded[-1]
 
-    monkeypatch.setattr(httpx_transport, "trusted_by_system", load)
+    monkeypatch.setattr(sys.modules[kind.__module__], "trusted_by_system", load)
     provider = await serve(answer(OK), server_side(authority.issue_cert(NAME)))
-    transport = HttpxTransport(AddressPolicy(allow_loopback=True), resolver=to_this_machine)
+    transport = kind(AddressPolicy(allow_loopback=True), resolver=to_this_machine)
     for _ in range(2):
         with pytest.raises(UpstreamUnreachable, match="certificate"):
             await transport.send(ask(url(provider)))
@@ -346,3 +347,13 @@ def test_a_machine_without_any_trust_gets_a_list(
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}")
 
     assert trusted_by_system().cert_store_stats()["x509_ca"] > 50
+
+
+def test_trust_needs_no_http_client() -> None:
+    """It is loaded by gateways that never load one."""
+    code = (
+        "import sys, llmgateway.transport.choice;"
+        "sys.exit(not {'httpx', 'httpcore'}.isdisjoint(sys.modules))"
+    )
+
+    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode

@@ -3,8 +3,15 @@
 Source: https://platform.openai.com/docs/api-reference/chat.
 """
 
-from llmgateway.codecs.chat.codec import CHAT_CODEC, ChatCodec
-from llmgateway.codecs.chat.door import CHAT_DOOR
-from llmgateway.codecs.chat.format import CHAT
+from typing import Final
 
-__all__ = ["CHAT", "CHAT_CODEC", "CHAT_DOOR", "ChatCodec"]
+from llmgateway.codecs.chat.format import CHAT
+from llmgateway.codecs.chat.marks import without_marks
+from llmgateway.codecs.late import LateCodec, LateDoor
+
+__all__ = ["CHAT", "CHAT_CODEC", "CHAT_DOOR"]
+
+CHAT_CODEC: Final = LateCodec("llmgateway.codecs.chat.codec:CHAT_CODEC")
+CHAT_DOOR: Final = LateDoor(
+    CHAT, "chat", None, "llmgateway.codecs.chat.door:CHAT_DOOR", without_marks
+)

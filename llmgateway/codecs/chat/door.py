@@ -8,7 +8,7 @@ from typing import Any, Final
 from llmgateway.codecs.base import Context, Decoded, StreamEncoder, Unmarked
 from llmgateway.codecs.chat.format import CHAT
 from llmgateway.codecs.chat.kept import kept_entries, restored
-from llmgateway.codecs.chat.marks import MARKS, without_marks
+from llmgateway.codecs.chat.marks import without_marks
 from llmgateway.codecs.chat.usage import any_usage, chat_usage
 from llmgateway.codecs.chat.writer import ChatWriter, is_openai_note, other_members
 from llmgateway.codecs.hub import text_of_blocks
@@ -25,7 +25,7 @@ class ChatDoor:
 
     format: OpenAIFormat = CHAT
     hub: str = "chat"
-    marks: tuple[bytes, ...] = MARKS
+    marks: tuple[bytes, ...] | None = None
 
     def without_marks(self, body: JSON) -> Unmarked:
         """Take our members out of the assistant's earlier turns."""

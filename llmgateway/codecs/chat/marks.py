@@ -12,7 +12,6 @@ from llmgateway.codecs.base import Unmarked
 from llmgateway.codecs.hub import EXTRAS
 from llmgateway.types import JSON
 
-MARKS: Final = (b'"extra_content"', b'"content_blocks"', b'"thought_signature"')
 _EXTRA: Final = "extra_content"
 _BLOCKS: Final = "content_blocks"
 _BESIDE: Final = frozenset({_BLOCKS, "annotations", "audio", "images", "reasoning_content"})

@@ -19,20 +19,14 @@ from llmgateway.codecs.base import (
 )
 from llmgateway.codecs.generate_content.carried import MARKS
 from llmgateway.codecs.generate_content.door_request import decode_request
-from llmgateway.codecs.generate_content.embed import no_stream, resource
-from llmgateway.codecs.generate_content.format import RpcFormat
+from llmgateway.codecs.generate_content.embed import no_stream
+from llmgateway.codecs.generate_content.format import COUNT_TOKENS
 from llmgateway.codecs.generate_content.marks import without_marks
+from llmgateway.codecs.generate_content.renamed import resource
 from llmgateway.codecs.generate_content.request import encode_request
 from llmgateway.codecs.generate_content.shape import number, pick
-from llmgateway.codecs.opaque import OpaqueWatch
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
-
-COUNT_TOKENS: Final = RpcFormat(
-    name="generate_content_count_tokens",
-    answers=lambda body: number(pick(body, "totalTokens")) is not None,
-    new_watch=OpaqueWatch,
-)
 
 
 class CountTokensCodec:

@@ -19,7 +19,8 @@ from llmgateway.codecs.base import (
     StreamEncoder,
     Unmarked,
 )
-from llmgateway.codecs.generate_content.format import RpcFormat
+from llmgateway.codecs.generate_content.format import EMBED_CONTENT
+from llmgateway.codecs.generate_content.renamed import resource
 from llmgateway.codecs.generate_content.shape import (
     Notes,
     an_object,
@@ -30,28 +31,14 @@ from llmgateway.codecs.generate_content.shape import (
     string,
 )
 from llmgateway.codecs.generate_content.usage import read_usage
-from llmgateway.codecs.opaque import OpaqueWatch
 from llmgateway.codecs.usage import read_usage as read_hub_usage
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
 
-EMBED_CONTENT: Final = RpcFormat(
-    name="embed_content",
-    answers=lambda body: (
-        isinstance(body.get("embedding"), dict) or isinstance(body.get("embeddings"), list)
-    ),
-    new_watch=OpaqueWatch,
-)
-
 _HANDLED: Final = frozenset(
     {"model", "input", "dimensions", "encoding_format", "task_type", "taskType", "title"}
 )
-
-
-def resource(model: str) -> str:
-    """Return a model's resource name."""
-    return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
 
 
 class EmbedCodec:

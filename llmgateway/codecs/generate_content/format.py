@@ -13,9 +13,10 @@ import orjson
 
 from llmgateway.codecs.base import Watch
 from llmgateway.codecs.generate_content import faults
-from llmgateway.codecs.generate_content.shape import pick
+from llmgateway.codecs.generate_content.shape import number, pick
 from llmgateway.codecs.generate_content.usage import read_usage
 from llmgateway.codecs.generate_content.watch import GenerateContentWatch
+from llmgateway.codecs.opaque import OpaqueWatch
 from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES
 from llmgateway.errors import GatewayError, UpstreamError
 from llmgateway.types import JSON
@@ -82,4 +83,18 @@ GENERATE_CONTENT = RpcFormat(
     answers=_has_candidates,
     # Pictures come whole, within one event.
     max_event_bytes=MAX_IMAGE_EVENT_BYTES,
+)
+
+COUNT_TOKENS = RpcFormat(
+    name="generate_content_count_tokens",
+    answers=lambda body: number(pick(body, "totalTokens")) is not None,
+    new_watch=OpaqueWatch,
+)
+
+EMBED_CONTENT = RpcFormat(
+    name="embed_content",
+    answers=lambda body: (
+        isinstance(body.get("embedding"), dict) or isinstance(body.get("embeddings"), list)
+    ),
+    new_watch=OpaqueWatch,
 )

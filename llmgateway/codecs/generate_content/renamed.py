@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from llmgateway.codecs.generate_content.embed import resource
 from llmgateway.types import JSON
 
 _HOLDERS: Final = ("requests", "generateContentRequest")
 """The members that hold requests with a model of their own."""
+
+
+def resource(model: str) -> str:
+    """Return a model's resource name."""
+    return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
 
 
 def renamed(body: JSON, old: object, new: object) -> JSON:

@@ -11,7 +11,7 @@ from llmgateway.codecs.base import Event, EventKind
 from llmgateway.codecs.generate_content.faults import fault_of
 from llmgateway.codecs.generate_content.shape import an_object, number, objects, pick
 from llmgateway.codecs.generate_content.usage import read_usage
-from llmgateway.codecs.sse import DONE
+from llmgateway.codecs.sse import DONE, is_bare
 from llmgateway.errors import UpstreamError
 from llmgateway.types import JSON
 from llmgateway.types.usage import Usage
@@ -21,6 +21,8 @@ _TELLING: Final = re.compile(
     rb'"(?:finish_?[rR]eason"\s*:\s*"|block_?[rR]eason"\s*:\s*"|error"(?!\s*:\s*null))'
 ).search
 _COUNTED: Final = re.compile(rb'"usage_?[mM]etadata"').search
+_COUNTS: Final = tuple(f'"usage{_}{m}etadata"'.encode() for _ in ("", "_") for m in "mM")
+_DATA: Final = b"data: "
 
 
 class GenerateContentWatch:
@@ -72,6 +74,17 @@ class GenerateContentWatch:
                 self._counted = data
             return EventKind.CONTENT
         return self._read(event)
+
+    def skim(self, block: bytes) -> bool:
+        """Take some whole events, if none of them tells anything but its usage; see `Watch`."""
+        may = self._has_content and self._expected == 1 and is_bare(block)
+        if not may or _TELLING(block):
+            return False
+        if _COUNTED(block):
+            at = max(block.rfind(name) for name in _COUNTS)
+            start = block.rfind(_DATA, 0, at) + len(_DATA)
+            self._counted = block[start : block.find(b"\n", at)].rstrip(b"\r")
+        return True
 
     def _read(self, event: Event) -> EventKind:
         if event.data.startswith(DONE):

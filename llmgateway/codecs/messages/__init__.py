@@ -3,13 +3,11 @@
 Source: https://platform.claude.com/docs/en/api/messages.
 """
 
-from llmgateway.codecs.messages.codec import MESSAGES_CODEC, MessagesCodec
-from llmgateway.codecs.messages.count_tokens import (
-    COUNT_TOKENS_CODEC,
-    COUNT_TOKENS_DOOR,
-    estimate,
-)
-from llmgateway.codecs.messages.door import MESSAGES_DOOR
+from typing import Final
+
+from llmgateway.codecs.late import LateCodec, LateDoor
+from llmgateway.codecs.messages.carrier import MARKS
+from llmgateway.codecs.messages.estimate import estimate
 from llmgateway.codecs.messages.format import COUNT_TOKENS, MESSAGES
 
 __all__ = [
@@ -19,6 +17,17 @@ __all__ = [
     "MESSAGES",
     "MESSAGES_CODEC",
     "MESSAGES_DOOR",
-    "MessagesCodec",
     "estimate",
 ]
+
+MESSAGES_CODEC: Final = LateCodec("llmgateway.codecs.messages.codec:MESSAGES_CODEC")
+MESSAGES_DOOR: Final = LateDoor(
+    MESSAGES, "chat", MARKS, "llmgateway.codecs.messages.door:MESSAGES_DOOR"
+)
+COUNT_TOKENS_CODEC: Final = LateCodec("llmgateway.codecs.messages.count_tokens:COUNT_TOKENS_CODEC")
+COUNT_TOKENS_DOOR: Final = LateDoor(
+    COUNT_TOKENS,
+    "count_tokens",
+    MARKS,
+    "llmgateway.codecs.messages.count_tokens:COUNT_TOKENS_DOOR",
+)

@@ -29,6 +29,9 @@ _NATIVE: Final = (
 )  # fmt: skip
 """Members of the API that the hub has no word for; a caller may send them as they are."""
 
+_MAX_EXACT: Final = 2**53
+"""Above it, a float stands for more than one whole number."""
+
 _READ: Final = frozenset({
     *_NATIVE,
     "anthropic_beta", "function_call", "functions", "max_completion_tokens", "max_tokens",
@@ -91,7 +94,7 @@ def _max_tokens(body: JSON, can: Capabilities) -> int:
         value = body.get(name)
         if value is None:
             continue
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float) and value.is_integer() and value < _MAX_EXACT:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InvalidRequest(f"`{name}` must be a whole number above zero.", param=name)

@@ -24,6 +24,9 @@ _TELLING_DATA: Final = re.compile(
     rb'"(?:type"\s*:\s*"(?:message_|error)|error"(?!\s*:\s*null))'
 ).search
 
+# Of some events at once, with their names; all others that tell something hold `message_`.
+_TELLS_OF_ERROR: Final = re.compile(rb'event: ?error|"error').search
+
 _SILENT_BLOCKS: Final = frozenset({"text", "thinking"})
 """Blocks that announce text; any other is content by itself."""
 
@@ -68,6 +71,14 @@ class MessagesWatch:
             return EventKind.ERROR
         self._follow(body)
         return EventKind.CONTENT if self._has_content and body else EventKind.PRELUDE
+
+    def skim(self, block: bytes) -> bool:
+        """Take some whole events, if none of them tells anything; see `Watch`."""
+        return (
+            self._has_content
+            and b"message_" not in block
+            and (b"error" not in block or not _TELLS_OF_ERROR(block))
+        )
 
     def _is_telling(self, event: Event) -> bool:
         if event.name is None:

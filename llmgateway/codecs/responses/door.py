@@ -13,7 +13,6 @@ from llmgateway.codecs.responses.format import RESPONSES
 from llmgateway.codecs.responses.marks import without_marks
 from llmgateway.codecs.responses.output import Output
 from llmgateway.codecs.responses.params import check_state, params_of
-from llmgateway.codecs.responses.sealed import MARKS
 from llmgateway.codecs.responses.turns import messages_of
 from llmgateway.codecs.responses.writer import ResponsesWriter, logprobs_of
 from llmgateway.types import JSON
@@ -25,7 +24,7 @@ class ResponsesDoor:
 
     format: OpenAIFormat = RESPONSES
     hub: str = "chat"
-    marks: tuple[bytes, ...] = MARKS
+    marks: tuple[bytes, ...] | None = None
 
     def without_marks(self, body: JSON) -> Unmarked:
         """Take our reasoning items out of the input; only their own maker can read such items."""

@@ -19,8 +19,6 @@ from llmgateway.codecs.hub import Block
 from llmgateway.types import JSON
 
 _PREFIX: Final = "lgw1."
-MARKS: Final = (b'"' + _PREFIX.encode(),)
-"""What stands in a body that has something of ours."""
 
 
 def pack(value: JSON) -> str:

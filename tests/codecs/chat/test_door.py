@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from llmgateway.codecs.chat import CHAT, CHAT_CODEC, CHAT_DOOR, ChatCodec
+from llmgateway.codecs.chat import CHAT, CHAT_CODEC, CHAT_DOOR
+from llmgateway.codecs.chat.codec import ChatCodec
 from llmgateway.codecs.chat.kept import kept_entries, restored
 from llmgateway.codecs.chat.turns import Turns
 from llmgateway.codecs.chat.usage import any_usage, chat_usage

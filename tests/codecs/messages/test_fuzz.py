@@ -91,6 +91,7 @@ EXAMPLES = settings(max_examples=120, deadline=None)
 @EXAMPLES
 @given(body=REQUESTS | OBJECT, model=MODELS)
 @example(body={"messages": [{"role": "user", "content": [{"type": []}]}]}, model="claude-opus-5-5")
+@example(body={"messages": [], "max_tokens": 2.0**64}, model="claude-opus-5-5")
 def test_any_hub_request_is_written_or_refused(body: JSON, model: str) -> None:
     try:
         sent = MESSAGES_CODEC.encode_request(body, context(model))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from llmgateway.codecs.base import Context, Encoded
-from llmgateway.codecs.messages import MESSAGES_CODEC, MessagesCodec
+from llmgateway.codecs.messages import MESSAGES_CODEC
+from llmgateway.codecs.messages.codec import MessagesCodec
 from llmgateway.errors import InvalidRequest
 from llmgateway.types.capabilities import Capabilities, Reasoning, Schema
 from tests.codecs.messages.recordings import context

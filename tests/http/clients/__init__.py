@@ -2,10 +2,31 @@
 
 from tests.http.clients.bare import Bare, BareH11, BareUvloop
 from tests.http.clients.base import Host
-from tests.http.clients.before_django import BeforeDjango
+from tests.http.clients.django_process import InDjangoProcess
+from tests.http.clients.in_django import BeforeDjango, BeforeDjangoWSGI, InDjango, InDjangoWSGI
 from tests.http.clients.in_fastapi import InFastAPI
+from tests.http.clients.in_flask import InFlask
 from tests.http.clients.in_starlette import InStarlette
+from tests.http.clients.under_gunicorn import UnderGunicorn
+from tests.http.clients.under_waitress import UnderWaitress
 
-__all__ = ["HOSTS", "Bare", "BareH11", "BareUvloop", "Host"]
+__all__ = ["HOSTS", "MATRIX", "Bare", "BareH11", "BareUvloop", "Host"]
 
-HOSTS: tuple[type[Host], ...] = (Bare, InStarlette, InFastAPI, BeforeDjango)
+HOSTS: tuple[type[Host], ...] = (
+    Bare,
+    InStarlette,
+    InFastAPI,
+    InDjango,
+    InDjangoWSGI,
+    InDjangoProcess,
+    BeforeDjango,
+    BeforeDjangoWSGI,
+    UnderGunicorn,
+    UnderWaitress,
+    InFlask,
+)
+
+MATRIX: frozenset[type[Host]] = frozenset(
+    {BeforeDjango, BeforeDjangoWSGI, InDjangoProcess, InDjangoWSGI, InFastAPI, UnderWaitress}
+)
+"""Those that differ little from another one: `pytest -m matrix`, as CI does."""

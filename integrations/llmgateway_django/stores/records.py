@@ -1,0 +1,220 @@
+"""The request log in the project's database: many rows a statement, and no model instances.
+
+`bulk_create` takes twice the time a row, and holds the interpreter while it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connections, router, transaction
+from django.db.models.constants import OnConflict
+
+from llmgateway.redaction import redacting_logger
+from llmgateway.types.record import Record
+from llmgateway_django.database import Database, DatabaseBusy, DatabaseThreads, InlineDatabase
+from llmgateway_django.models import RequestLog
+from llmgateway_django.stores.bodies import add_bodies
+from llmgateway_django.stores.insert import MAX_ROWS, Insert
+from llmgateway_django.stores.rollups import add_up
+from llmgateway_django.stores.values import (
+    TOKENS,
+    storable_id,
+    storable_json,
+    storable_text,
+    storable_time,
+    tokens_of,
+)
+
+__all__ = ["DjangoRecords", "log_id"]
+
+logger = redacting_logger(__name__)
+
+APPEND_S = 10.0
+"""How long the database may take for one statement."""
+KEEP_TRYING_S = 60.0
+"""How long a batch waits for a database that is away; what comes meanwhile is queued."""
+_PAUSE_S = 1.0
+
+_threads = DatabaseThreads("log", threads=2, limit_s=APPEND_S)
+
+_AWAY = (OperationalError, InterfaceError, TimeoutError, DatabaseBusy)
+
+
+class DjangoRecords:
+    """Writes records; implements `Records`. Safe from any loop."""
+
+    def __init__(
+        self,
+        database: Database | None = None,
+        *,
+        keep_trying_s: float | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database or _threads
+        if keep_trying_s is None:
+            keep_trying_s = 0.0 if isinstance(database, InlineDatabase) else KEEP_TRYING_S
+        self._keep_trying_s = keep_trying_s
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._is_taking = True
+
+    async def append(self, batch: Sequence[Record]) -> None:
+        """Insert these records; those that are there already stay as they are."""
+        for start in range(0, len(batch), MAX_ROWS):
+            await self._insert(batch[start : start + MAX_ROWS])
+
+    async def _insert(self, records: Sequence[Record]) -> None:
+        started = self._monotonic()
+        while True:
+            try:
+                await self._database.run(partial(_insert, records), APPEND_S)
+                self._is_taking = True
+                return
+            except _AWAY as error:
+                waited = self._monotonic() - started
+                if waited >= self._keep_trying_s:
+                    raise
+                if self._is_taking:
+                    logger.warning("The database does not take log rows, trying again: %r", error)
+                self._is_taking = False
+                await self._sleep(_PAUSE_S)
+
+
+def log_id(record: Record) -> uuid.UUID:
+    """Return the id of a record's row: a UUIDv7 of its start and its id, the same each time.
+
+    Source: RFC 9562, section 5.7.
+    """
+    milliseconds = max(0, int(record.started_at * 1000)) & 0xFFFF_FFFF_FFFF
+    rest = int.from_bytes(hashlib.sha256(record.id.encode("utf-8", "replace")).digest()[:10])
+    number = milliseconds << 80 | rest
+    number = number & ~(0xF << 76) | 7 << 76
+    return uuid.UUID(int=number & ~(0b11 << 62) | 0b10 << 62)
+
+
+def _insert(records: Sequence[Record]) -> None:
+    using = router.db_for_write(RequestLog)
+    row = _Row(connections[using])
+    # In one order everywhere, so that two processes with the same rows never wait for each other.
+    pairs = sorted(((row.of(record), record) for record in records), key=lambda pair: pair[0][0])
+    try:
+        _write(using, row, pairs, at_once=True)
+    except _SomeWereThere:
+        # After a failure that was none, and so rarely: one by one tells which ones are new.
+        _write(using, row, pairs, at_once=False)
+
+
+class _SomeWereThere(Exception):
+    """Fewer rows than given were inserted, and it is not known which."""
+
+
+def _write(
+    using: str, row: _Row, pairs: Sequence[tuple[tuple[Any, ...], Record]], *, at_once: bool
+) -> None:
+    new: list[tuple[tuple[Any, ...], Record]] = []
+    connection = connections[using]
+    insert = row.insert
+    size = insert.rows_at_once if at_once else 1
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        for start in range(0, len(pairs), size):
+            some = pairs[start : start + size]
+            if insert.execute(cursor, [values for values, _ in some]) == len(some):
+                new += some
+            elif at_once:
+                raise _SomeWereThere
+        add_bodies(connection, cursor, ((values[0], record) for values, record in new))
+        # Last, since all processes add to the same few rows, and wait for each other there.
+        add_up(connection, cursor, (record for _, record in new))
+
+
+class _Row:
+    """A record as one database has it."""
+
+    columns = (
+        "id",
+        "trace_id",
+        "started_at",
+        "duration_ms",
+        "first_byte_ms",
+        "method",
+        "path",
+        "endpoint",
+        "status",
+        "error",
+        "principal",
+        "user",
+        "workspace",
+        "target",
+        "provider",
+        "model",
+        "stream",
+        *TOKENS,
+        "usage_source",
+        "cost_nano",
+        "attempts",
+        "metadata",
+        "dropped",
+        "adjusted",
+    )
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    @property
+    def insert(self) -> Insert:
+        """How its rows are inserted: those that are there already stay as they are."""
+        ops = self._connection.ops
+        return Insert(
+            self._connection,
+            RequestLog._meta.db_table,
+            self.columns,
+            into=ops.insert_statement(on_conflict=OnConflict.IGNORE),
+            ending=ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], []),
+            json_columns=frozenset(("attempts", "metadata", "dropped", "adjusted")),
+        )
+
+    def of(self, record: Record) -> tuple[Any, ...]:
+        """Return its values in the order of `columns`."""
+        usage = record.usage
+        return (
+            storable_id(log_id(record), self._connection),
+            self._text("trace_id", record.trace_id),
+            storable_time(record.started_at, self._connection),
+            record.duration_ms,
+            record.first_byte_ms,
+            self._text("method", record.method),
+            self._text("path", record.path),
+            self._text("endpoint", record.endpoint),
+            record.status,
+            self._text("error", record.error),
+            self._text("principal", record.principal),
+            self._text("user", record.user),
+            self._text("workspace", record.workspace),
+            self._text("target", record.target),
+            self._text("provider", record.provider),
+            self._text("model", record.model),
+            record.stream,
+            *tokens_of(usage),
+            usage.source.value,
+            None,
+            storable_json(record.attempts),
+            storable_json(record.metadata),
+            storable_json(record.dropped),
+            storable_json(record.adjusted),
+        )
+
+    def _text(self, column: str, value: str | None) -> str:
+        return storable_text(value, _LENGTHS[column])
+
+
+_LENGTHS: dict[str, int] = {
+    field.name: field.max_length for field in RequestLog._meta.fields if field.max_length
+}

@@ -1,0 +1,36 @@
+"""What a workspace keeps and requests name by slug: credentials of providers, and configs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualKey:
+    """A stored credential of a provider, opened: `@slug`."""
+
+    slug: str
+    provider: str
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    """In place of the provider's own; the credential goes there and nowhere else."""
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The provider's own, secret ones included."""
+    models: tuple[str, ...] = ()
+    """Names or patterns (`gpt-4o*`) that may be asked for; empty: every model."""
+    is_readable: bool = True
+    """Whether its secrets could be opened; a target of one that could not fails by itself."""
+
+    def __hash__(self) -> int:
+        return hash((self.slug, self.provider))
+
+
+@dataclass(frozen=True, slots=True)
+class SavedConfig:
+    """A routing config in its newest version: `pc-…`."""
+
+    slug: str
+    text: str = field(repr=False)
+    """JSON."""
+    version: int = 1

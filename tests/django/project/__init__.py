@@ -1,0 +1,1 @@
+"""A Django project as `startproject` makes it, with the gateway and an app of its own."""

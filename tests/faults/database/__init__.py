@@ -1,0 +1,1 @@
+"""Databases that go away while a Django project serves: a cluster, a project and its callers."""
