@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from llmgateway.codecs.slots import Part, Slot
 from llmgateway.errors import GatewayError, UpstreamError
 from llmgateway.types import JSON
 from llmgateway.types.capabilities import UNKNOWN, Capabilities
@@ -86,6 +87,29 @@ class Watch(Protocol):
         ...
 
 
+class Denial(Protocol):
+    """Follows what went out of one stream, so that guardrails can end it as its format does."""
+
+    def see(self, event: JSON) -> None:
+        """Take the next event that went out, parsed. Never raises, whatever the event holds."""
+        ...
+
+    def write(self, hook_results: JSON) -> bytes:
+        """Return the framed events that end what is open as filtered.
+
+        `hook_results` stands at the top level of the one that says so. The error event that
+        follows, and the end, are not part of it.
+        """
+        ...
+
+    def report(self, hook_results: JSON) -> bytes | None:
+        """Return one framed event that changes nothing but tells `hook_results`, for a good end.
+
+        None where the format has no event that every client passes over.
+        """
+        ...
+
+
 class Format(Protocol):
     """One wire format, read without translating it. Stateless; safe to share."""
 
@@ -137,6 +161,25 @@ class Format(Protocol):
 
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         """Return the event that tells of an error within a stream already begun."""
+        ...
+
+    def slots(self, body: JSON, part: Part) -> list[Slot]:
+        """Return every place of a body where words stand, in the order in which they stand.
+
+        Never raises: what has a wrong type is passed over. O(size of the body).
+        """
+        ...
+
+    def insert(self, body: JSON, role: str, text: str) -> None:
+        """Add a message to a request, in place; nothing where the format has none.
+
+        One of the role `system` comes first; any other right before the last one of its role, or
+        at the end where there is none.
+        """
+        ...
+
+    def denial(self) -> Denial:
+        """Begin to follow a stream of this format that goes out to a caller."""
         ...
 
 

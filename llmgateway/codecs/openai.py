@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 
 from llmgateway.codecs import faults
-from llmgateway.codecs.base import Watch
+from llmgateway.codecs.base import Denial, Watch
+from llmgateway.codecs.slots import Part, Slot
 from llmgateway.codecs.usage import read_usage
 from llmgateway.errors import GatewayError, UpstreamError
 from llmgateway.types import JSON
@@ -31,6 +32,33 @@ def plain_error_event(error: JSON) -> bytes:
     return b"data: " + orjson.dumps(error) + b"\n\n"
 
 
+def no_slots(body: JSON, part: Part) -> list[Slot]:
+    """Find no words in a body."""
+    return []
+
+
+def no_message(body: JSON, role: str, text: str) -> None:
+    """Leave a body as it is that has no place for a message."""
+
+
+class SilentDenial:
+    """Ends a stream that has no finish of its own; implements `Denial`.
+
+    The error event that follows says all.
+    """
+
+    def see(self, event: JSON) -> None:
+        """Take the next event; none of it matters here."""
+
+    def write(self, hook_results: JSON) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def report(self, hook_results: JSON) -> bytes | None:
+        """Return None: there is no harmless event."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAIFormat:
     """One format of the family; implements `Format`."""
@@ -43,6 +71,9 @@ class OpenAIFormat:
     max_event_bytes: int | None = None
     takes_stream_options: bool = False
     write_error_event: Callable[[JSON], bytes] = plain_error_event
+    read_slots: Callable[[JSON, Part], list[Slot]] = no_slots
+    put_message: Callable[[JSON, str, str], None] = no_message
+    new_denial: Callable[[], Denial] = SilentDenial
 
     def usage(self, body: JSON) -> Usage | None:
         """Read the usage of a whole success body."""
@@ -88,6 +119,18 @@ class OpenAIFormat:
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         """Return the event that tells of an error within a stream already begun."""
         return self.write_error_event(error.to_openai(request_id))
+
+    def slots(self, body: JSON, part: Part) -> list[Slot]:
+        """Return every place of a body where words stand."""
+        return self.read_slots(body, part)
+
+    def insert(self, body: JSON, role: str, text: str) -> None:
+        """Add a message to a request, in place."""
+        self.put_message(body, role, text)
+
+    def denial(self) -> Denial:
+        """Begin to follow a stream of this format that goes out to a caller."""
+        return self.new_denial()
 
 
 def has_list(*names: str) -> Callable[[JSON], bool]:
