@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from llmgateway.types.call import UNLIMITED, CallerPolicy
-from llmgateway.types.documents import SavedConfig, VirtualKey
+from llmgateway.types.documents import (
+    SavedConfig,
+    SavedGuardrail,
+    VirtualKey,
+    WorkspaceGuardrails,
+)
 from llmgateway.types.record import Record
 
 
@@ -52,6 +57,8 @@ class Records(Protocol):
 class Documents(Protocol):
     """What is saved under a slug. Each look-up takes the caller's workspace; none is global.
 
+    What all share has no workspace: every caller finds it, after what is of their own.
+
     Raises `StoreUnavailable` where nobody can tell.
     """
 
@@ -65,4 +72,14 @@ class Documents(Protocol):
 
     async def config(self, workspace: str | None, slug: str) -> SavedConfig | None:
         """Return a config in its newest version, unless it is archived."""
+        ...
+
+    async def guardrail(
+        self, workspace: str | None, slug: str, version: int | None = None
+    ) -> SavedGuardrail | None:
+        """Return a guardrail in its newest version, or in this one, unless it is archived."""
+        ...
+
+    async def workspace_guardrails(self, workspace: str | None) -> WorkspaceGuardrails:
+        """Return what a workspace demands of each call; nothing, for one that is not known."""
         ...

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 from sys import getsizeof
 
 from llmgateway.stores.base import StoredKey
-from llmgateway.types.documents import SavedConfig, VirtualKey
+from llmgateway.types.documents import (
+    SavedConfig,
+    SavedGuardrail,
+    VirtualKey,
+    WorkspaceGuardrails,
+)
 from llmgateway.types.record import Record
 
 
@@ -56,13 +61,28 @@ class MemoryDocuments:
     def __init__(self) -> None:
         self._virtual_keys: dict[tuple[str | None, str], VirtualKey] = {}
         self._configs: dict[tuple[str | None, str], SavedConfig] = {}
+        self._guardrails: dict[tuple[str | None, str], dict[int, SavedGuardrail]] = {}
+        self._demands: dict[str, WorkspaceGuardrails] = {}
 
-    def put(self, workspace: str | None, document: VirtualKey | SavedConfig) -> None:
-        """Keep a document in the place of the one that has its slug."""
-        if isinstance(document, VirtualKey):
-            self._virtual_keys[workspace, document.slug] = document
-        else:
-            self._configs[workspace, document.slug] = document
+    def put(
+        self, workspace: str | None, document: VirtualKey | SavedConfig | SavedGuardrail
+    ) -> None:
+        """Keep a document in the place of the one that has its slug, and its version.
+
+        A guardrail without a workspace is one that all share.
+        """
+        place = workspace, document.slug
+        match document:
+            case VirtualKey():
+                self._virtual_keys[place] = document
+            case SavedConfig():
+                self._configs[place] = document
+            case SavedGuardrail():
+                self._guardrails.setdefault(place, {})[document.version] = document
+
+    def demand(self, workspace: str, guardrails: WorkspaceGuardrails) -> None:
+        """Have these run for each call of the workspace."""
+        self._demands[workspace] = guardrails
 
     async def virtual_key(self, workspace: str | None, slug: str) -> VirtualKey | None:
         """Return a virtual key of the workspace."""
@@ -76,3 +96,20 @@ class MemoryDocuments:
     async def config(self, workspace: str | None, slug: str) -> SavedConfig | None:
         """Return a config of the workspace."""
         return self._configs.get((workspace, slug))
+
+    async def guardrail(
+        self, workspace: str | None, slug: str, version: int | None = None
+    ) -> SavedGuardrail | None:
+        """Return a guardrail of the workspace, or else one that all share."""
+        for owner in (workspace, None):
+            versions = self._guardrails.get((owner, slug))
+            if versions is not None:
+                return versions.get(max(versions) if version is None else version)
+        return None
+
+    async def workspace_guardrails(self, workspace: str | None) -> WorkspaceGuardrails:
+        """Return what the workspace demands."""
+        return self._demands.get(workspace or "", _NOTHING)
+
+
+_NOTHING = WorkspaceGuardrails()

@@ -1,4 +1,4 @@
-"""What a workspace keeps and requests name by slug: credentials of providers, and configs."""
+"""What a workspace keeps: credentials of providers, configs and guardrails, by slug."""
 
 from __future__ import annotations
 
@@ -34,3 +34,21 @@ class SavedConfig:
     text: str = field(repr=False)
     """JSON."""
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedGuardrail:
+    """A guardrail in one of its versions: `pg-…`."""
+
+    slug: str
+    text: str = field(repr=False)
+    """JSON: `{"checks": [{"id", "parameters"}, …], "actions": {"deny": true, …}}`."""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceGuardrails:
+    """What a workspace demands of each call, as lists in JSON; None where it demands nothing."""
+
+    input: str | None = None
+    output: str | None = None

@@ -27,6 +27,45 @@ class AttemptRecord:
     """Whether a pooled connection had died under the same request just before (no retry)."""
 
 
+_OF_A_HOOK = ("id", "type", "verdict", "deny", "async", "transformed", "execution_time")
+_OF_A_CHECK = ("id", "verdict", "transformed", "execution_time", "fail_on_error")
+_MAX_NAME = 100
+
+
+def bare_results(results: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return `hook_results` as the log keeps them: ids, verdicts, times and the names of errors.
+
+    What checks say in `data`, `log` and messages may quote a prompt, and feedback is the caller's:
+    none of it is kept. None where no hook ran. Doing it twice changes nothing.
+    """
+    if results is None:
+        return None
+    bare = {
+        phase: [_bare_hook(hook) for hook in hooks if isinstance(hook, Mapping)]
+        for phase, hooks in results.items()
+        if isinstance(hooks, list | tuple)
+    }
+    return bare if any(bare.values()) else None
+
+
+def _bare_hook(hook: Mapping[str, Any]) -> dict[str, Any]:
+    checks = hook.get("checks") or ()
+    return {
+        **{name: hook[name] for name in _OF_A_HOOK if name in hook},
+        "checks": [_bare_check(check) for check in checks if isinstance(check, Mapping)],
+    }
+
+
+def _bare_check(check: Mapping[str, Any]) -> dict[str, Any]:
+    bare = {name: check[name] for name in _OF_A_CHECK if name in check}
+    error = check.get("error")
+    if error is not None:
+        name = error.get("name") if isinstance(error, Mapping) else error
+        is_name = isinstance(name, str) and name.isidentifier() and len(name) <= _MAX_NAME
+        bare["error"] = name if is_name else "Error"
+    return bare
+
+
 @value(frozen=True, slots=True)
 class Record:
     """What became of one request. Written once, whatever the end was."""
@@ -62,3 +101,5 @@ class Record:
     """What the client sent, redacted and bounded; None unless bodies are logged."""
     response_body: str | None = field(default=None, repr=False)
     """What it was answered, as far as that went out; the same holds."""
+    hook_results: Mapping[str, Any] | None = field(default=None, repr=False)
+    """Which guardrails ran, by phase, as `bare_results` leaves them; None where none did."""
