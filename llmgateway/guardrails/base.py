@@ -48,6 +48,8 @@ class Subject:
     """Of each text: `system`, `user`, `assistant`, `tool`."""
     tools: tuple[str | None, ...] = ()
     """Of each text: the tool's name with arguments and results."""
+    is_json: tuple[bool, ...] = ()
+    """Of each text: whether it is JSON itself, so that what is put into it must keep it so."""
     status: int = 200
     """The provider's, at the output."""
 
