@@ -2,6 +2,7 @@
 
 from llmgateway_django.models.audit import AuditEvent
 from llmgateway_django.models.configs import SavedConfig, SavedConfigVersion
+from llmgateway_django.models.guardrails import Guardrail, GuardrailVersion
 from llmgateway_django.models.integrations import Integration, VirtualKey
 from llmgateway_django.models.keys import APIKey, APIKeySecret
 from llmgateway_django.models.logs import RequestBody, RequestLog
@@ -12,6 +13,8 @@ __all__ = [
     "APIKey",
     "APIKeySecret",
     "AuditEvent",
+    "Guardrail",
+    "GuardrailVersion",
     "Integration",
     "Membership",
     "RequestBody",

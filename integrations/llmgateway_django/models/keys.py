@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from llmgateway_django.models.configs import SavedConfig
-from llmgateway_django.models.fields import NamesField
+from llmgateway_django.models.fields import GuardrailsField, NamesField
 from llmgateway_django.models.workspaces import Workspace
 
 __all__ = ["APIKey", "APIKeySecret"]
@@ -75,6 +75,13 @@ class APIKey(models.Model):
         default=dict,
         blank=True,
         help_text=_("Goes into the log with each request, and beats what a request says."),
+    )
+    input_guardrails = GuardrailsField(
+        _("input guardrails"),
+        help_text=_("What runs over each request, after what the workspace demands."),
+    )
+    output_guardrails = GuardrailsField(
+        _("output guardrails"), help_text=_("What runs over each answer, likewise.")
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)

@@ -65,6 +65,9 @@ class RequestLog(models.Model):
     metadata = models.JSONField(_("metadata"), default=dict)
     dropped = models.JSONField(_("dropped parameters"), default=list)
     adjusted = models.JSONField(_("adjusted parameters"), default=list)
+    hook_results = models.JSONField(
+        _("guardrails"), null=True, help_text=_("Which ran, and what each decided; no texts.")
+    )
 
     class Meta:
         verbose_name = _("request")

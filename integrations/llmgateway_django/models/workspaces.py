@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from llmgateway_django.models.fields import GuardrailsField
+
 __all__ = ["Membership", "Workspace"]
 
 
@@ -14,6 +16,12 @@ class Workspace(models.Model):
 
     name = models.CharField(_("name"), max_length=200)
     slug = models.SlugField(_("slug"), max_length=64, unique=True)
+    input_guardrails = GuardrailsField(
+        _("input guardrails"), help_text=_("What runs over each request of the workspace.")
+    )
+    output_guardrails = GuardrailsField(
+        _("output guardrails"), help_text=_("What runs over each answer.")
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -53,7 +53,8 @@ class Insert:
         named = [dict(zip(self.columns, values, strict=True)) for values in rows]
         for values in named:
             for name in self.json_columns:
-                values[name] = orjson.Fragment(values[name])
+                if values[name] is not None:
+                    values[name] = orjson.Fragment(values[name])
         sql = (
             f"{self._head} SELECT {self._names} "
             f"FROM json_populate_recordset(NULL::{self._table}, %s::json) {self.ending}"

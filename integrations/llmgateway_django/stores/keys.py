@@ -20,6 +20,7 @@ from llmgateway_django.conf import AS_USUAL, Keeping
 from llmgateway_django.database import Database, DatabaseThreads
 from llmgateway_django.keys import Pepper, digest_with, peppers
 from llmgateway_django.models import APIKey, APIKeySecret, SavedConfig
+from llmgateway_django.stores.values import list_as_text
 from llmgateway_django.stores.warm import LOOKUP_S, Warm, forget_with
 
 __all__ = ["DjangoKeyStore"]
@@ -104,6 +105,8 @@ def _policy_of(api_key: Any) -> CallerPolicy:
         default_config=None if config is None else config.slug,
         allow_config_override=api_key.allow_config_override,
         metadata=api_key.default_metadata,
+        input_guardrails=list_as_text(api_key.input_guardrails),
+        output_guardrails=list_as_text(api_key.output_guardrails),
     )
 
 

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connections, router, tra
 from django.db.models.constants import OnConflict
 
 from llmgateway.redaction import redacting_logger
-from llmgateway.types.record import Record
+from llmgateway.types.record import Record, bare_results
 from llmgateway_django.database import Database, DatabaseBusy, DatabaseThreads, InlineDatabase
 from llmgateway_django.models import RequestLog
 from llmgateway_django.stores.bodies import add_bodies
@@ -163,6 +163,7 @@ class _Row:
         "metadata",
         "dropped",
         "adjusted",
+        "hook_results",
     )
 
     def __init__(self, connection: Any) -> None:
@@ -178,7 +179,7 @@ class _Row:
             self.columns,
             into=ops.insert_statement(on_conflict=OnConflict.IGNORE),
             ending=ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], []),
-            json_columns=frozenset(("attempts", "metadata", "dropped", "adjusted")),
+            json_columns=_JSON_COLUMNS,
         )
 
     def of(self, record: Record) -> tuple[Any, ...]:
@@ -209,10 +210,20 @@ class _Row:
             storable_json(record.metadata),
             storable_json(record.dropped),
             storable_json(record.adjusted),
+            _results_of(record),
         )
 
     def _text(self, column: str, value: str | None) -> str:
         return storable_text(value, _LENGTHS[column])
+
+
+_JSON_COLUMNS = frozenset(("attempts", "metadata", "dropped", "adjusted", "hook_results"))
+
+
+def _results_of(record: Record) -> str | None:
+    """Return what guardrails decided, without what they quote."""
+    results = bare_results(record.hook_results)
+    return None if results is None else storable_json(results)
 
 
 _LENGTHS: dict[str, int] = {

@@ -14,6 +14,7 @@ from llmgateway.types.usage import Usage
 __all__ = [
     "MAX_COUNT",
     "TOKENS",
+    "list_as_text",
     "storable_id",
     "storable_json",
     "storable_text",
@@ -61,6 +62,11 @@ def tokens_of(usage: Usage, most: int = MAX_COUNT) -> list[int]:
         usage.reasoning,
     )
     return [min(max(count, 0), most) for count in counts]
+
+
+def list_as_text(items: Any) -> str | None:
+    """Return a column's list as JSON; None where nothing is in it."""
+    return orjson.dumps(items).decode() if items else None
 
 
 def storable_json(value: Any) -> str:
