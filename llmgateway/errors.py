@@ -18,6 +18,7 @@
     │   └── HeadersTooLarge               431 headers_too_large
     ├── ClientDisconnected                499 client_closed (in the log only)
     ├── AttemptTimedOut                   408 timeout_error: a config's `request_timeout` ran out
+    ├── HooksFailed                       446 hooks_failed: a guardrail denied the call
     ├── InternalError                     500 internal_error: a bug
     ├── Draining                          503 draining
     ├── StoreUnavailable                  503 store_unavailable
@@ -113,8 +114,10 @@ class InvalidConfig(InvalidRequest):
 
     code = "invalid_config"
 
-    def __init__(self, message: str, faults: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(message, param="config")
+    def __init__(
+        self, message: str, faults: Sequence[tuple[str, str]] = (), *, param: str = "config"
+    ) -> None:
+        super().__init__(message, param=param)
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
@@ -229,6 +232,25 @@ class AttemptTimedOut(GatewayError):
     status = 408
     type = "timeout_error"
     code = None
+
+
+class HooksFailed(GatewayError):
+    """A guardrail with `deny` failed; `hook_results` in the body tells which one and why."""
+
+    status = 446
+    type = "hooks_failed"
+    code = None
+
+    def __init__(self, hook_results: dict[str, Any]) -> None:
+        super().__init__(
+            "The guardrail checks defined in the config failed. You can find more information in "
+            "the `hook_results` object."
+        )
+        self.hook_results = hook_results
+
+    def to_openai(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return OpenAI's shape with `hook_results` beside `error`."""
+        return {**super().to_openai(request_id), "hook_results": self.hook_results}
 
 
 class InternalError(GatewayError):

@@ -96,6 +96,16 @@ class Limits(_Model):
     """What `log_bodies` keeps of a request's body, and of an answer's; longer ones are cut."""
     max_compiled_configs: int = Field(default=256, gt=0)
     """Distinct routing configs kept compiled."""
+    guard_hold_bytes: int = Field(default=2**20, gt=0)
+    """How much of a stream is held for guardrails that must see all of it (`hold`)."""
+    guard_hold_s: float = Field(default=60.0, gt=0)
+    """How long, counted from the first event held."""
+    guard_check_s: float = Field(default=10.0, gt=0)
+    """What one check may take where its guardrail has no `timeout_ms`."""
+    guard_threads: int = Field(default=8, gt=0, le=256)
+    """Threads that run checks which would block."""
+    guard_threads_queue: int = Field(default=64, gt=0)
+    """Checks that wait for such a thread; over it a check is an error at once."""
 
 
 class ProviderSettings(BaseModel):
@@ -211,6 +221,13 @@ class Settings(_Model):
     """By provider id."""
     config: Mapping[str, Any] | None = None
     """The routing config of requests that bring no config and name no provider."""
+    input_guardrails: tuple[Any, ...] = ()
+    """What every request must pass, before all other guardrails, as in a config; a check that
+    fails to decide denies, unless the guardrail says `fail_on_error = false`."""
+    output_guardrails: tuple[Any, ...] = ()
+    """Likewise for every answer."""
+    guardrails: Mapping[str, Any] = Field(default_factory=dict)
+    """Saved guardrails by slug, `pg-…`, that lists of guardrails may name."""
     custom_hosts: Literal["known", "anyone", "nobody"] = "known"
     """Who may name a custom host: known callers, also anonymous ones, or nobody."""
     allowed_upstreams: tuple[str, ...] = ()

@@ -43,6 +43,11 @@ class CallerPolicy:
     """Whether requests may bring a config."""
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Joins each request's own, and beats it."""
+    input_guardrails: str | None = field(default=None, repr=False)
+    """What each of its calls must pass besides, as a list in JSON; a config's `input_guardrails`
+    has the same form."""
+    output_guardrails: str | None = field(default=None, repr=False)
+    """Likewise for answers."""
 
 
 UNLIMITED = CallerPolicy()
@@ -83,6 +88,12 @@ class Overrides:
     """The retry count used where no config sets `retry`."""
     unsupported: str | None = None
     """`drop`, `refuse` or `pass`: what becomes of parameters that a target has no place for."""
+    input_hooks: tuple[Any, ...] = field(default=(), repr=False)
+    """Guardrails of `llmgateway.config.hooks`, a floor above, for every target; they beat
+    nothing, but run after the target's own."""
+    output_hooks: tuple[Any, ...] = field(default=(), repr=False)
+    hook_events: bool = False
+    """Whether `hook_results` may be told in events of their own, which some SDKs cannot read."""
 
 
 @value(frozen=True, slots=True)
