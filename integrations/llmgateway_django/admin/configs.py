@@ -6,22 +6,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import path
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from llmgateway_django.admin.fields import as_json
-from llmgateway_django.admin.scope import ScopedAdmin, ScopedForm
+from llmgateway_django.admin.scope import ScopedForm
+from llmgateway_django.admin.versions import VersionedAdmin
 from llmgateway_django.configs import check_config, save_config
 from llmgateway_django.models import SavedConfig
 
 __all__ = ["SavedConfigAdmin"]
-
-_VERSIONS_A_PAGE = 20
 
 
 class _ConfigForm(ScopedForm):
@@ -57,8 +52,8 @@ class _ConfigForm(ScopedForm):
 
 
 @admin.register(SavedConfig)
-class SavedConfigAdmin(ScopedAdmin):
-    """Versions never change, so an earlier one is restored by saving it again."""
+class SavedConfigAdmin(VersionedAdmin):
+    """A config is edited as a text of JSON."""
 
     form = _ConfigForm
     list_display = ("name", "slug", "workspace", "is_active", "created_at")
@@ -75,53 +70,16 @@ class SavedConfigAdmin(ScopedAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Return the form, filled with an earlier version where the address asks for one."""
         form: Any = super().get_form(request, obj, **kwargs)
-        number = request.GET.get("version")
-        if obj is not None and number is not None and request.method == "GET":
-            version = obj.versions.filter(number=number).first() if _is_number(number) else None
-            if version is None:
-                raise Http404
+        version = self.version_asked(request, obj)
+        if version is not None:
             form.text = as_json(version.body)
         return form
+
+    def body_of(self, version: Any) -> Any:
+        """Return the config."""
+        return version.body
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save it, and its text as the newest version."""
         super().save_model(request, obj, form, change)
         save_config(obj, form.cleaned_data["body"], by=request.user)
-
-    def get_urls(self) -> Any:
-        """Add the page of versions."""
-        view = self.admin_site.admin_view(self.versions_view)
-        own = path("<path:object_id>/versions/", view, name="llmgateway_savedconfig_versions")
-        return [own, *super().get_urls()]
-
-    def versions_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show what it has said, the newest first."""
-        config: Any = self.get_object(request, unquote(object_id))
-        if not self.has_view_or_change_permission(request, config):
-            raise PermissionDenied
-        pages = Paginator(config.versions.all(), _VERSIONS_A_PAGE)
-        page = pages.get_page(request.GET.get("p"))
-        names = _names_of({version.created_by for version in page if version.created_by})
-        versions = [
-            (version, as_json(version.body), names.get(version.created_by, version.created_by))
-            for version in page
-        ]
-        return self.page(
-            request,
-            "versions.html",
-            config,
-            title=_("Versions"),
-            versions=versions,
-            page=page,
-            may_restore=self.has_change_permission(request, config),
-        )
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 10
-
-
-def _names_of(ids: set[str]) -> dict[str, str]:
-    """Return the names of users by what `str` makes of their ids."""
-    users = get_user_model()._base_manager.filter(pk__in=ids)
-    return {str(user.pk): user.get_username() for user in users}
