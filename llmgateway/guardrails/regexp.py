@@ -1,0 +1,239 @@
+"""Regular expressions over text: RE2 only, whose time is linear in the text.
+
+Users write JavaScript's syntax, as Portkey's checks take it; `syntax.py` translates. How steep
+RE2's line is depends on the program: at its worst it takes 13 ns for each instruction and byte
+(measured with `a[ab]{200}c` on a text of a's), so both have bounds, and so has their product.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from llmgateway.guardrails.base import CheckFailed, ParameterFault
+from llmgateway.guardrails.syntax import Translated, translate
+
+MAX_PATTERN = 8192
+"""How many characters a user's pattern may have."""
+MAX_INSTRUCTIONS = 2048
+"""How large RE2's program for a user's pattern may be; `^gpt-4` has 4."""
+MAX_TEXT_BYTES = 2**20
+"""How much text is searched at most; what is longer is an error, never searched in part."""
+MAX_INSTRUCTION_BYTES = 2**28
+"""How large program × text may be for a user's pattern: 3.5 s at the worst, ms as a rule."""
+INLINE_INSTRUCTIONS = 64
+"""Larger programs are searched in a thread; RE2 lets others run meanwhile."""
+
+# For the program and the states that it collects while it searches; where that is too little, RE2
+# goes on without keeping states, a hundred times slower.
+_MAX_MEMORY = 2**20
+_OWN_MEMORY = 8 * 2**20
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SLASHED = re.compile(r"/(.+)/([A-Za-z]*)", re.DOTALL)
+
+
+class Span(NamedTuple):
+    """One match; all in characters of the text that was searched."""
+
+    start: int
+    end: int
+    groups: tuple[tuple[int, int] | None, ...] = ()
+    """Where each group matched; None: it took no part."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regexp:
+    """A compiled pattern."""
+
+    source: str
+    """As its author wrote it."""
+    is_global: bool = field(default=True)
+    """Whether all matches are meant, not the first alone (JavaScript's flag `g`)."""
+    max_length: int | None = None
+    """The longest match in characters; None where there is no bound, or where it depends on what
+    stands around it."""
+    names: tuple[str | None, ...] = ()
+    """Of each group."""
+    is_own: bool = False
+    _compiled: Any = field(repr=False, default=None)
+
+    @property
+    def instructions(self) -> int:
+        """The size of RE2's program."""
+        return int(self._compiled.programsize)
+
+    def search(self, text: str, start: int = 0) -> Span | None:
+        """Return the first match from a character on; raises `CheckFailed` for too long a text."""
+        return next(self.finditer(text, start), None)
+
+    def finditer(self, text: str, start: int = 0) -> Iterator[Span]:
+        """Yield the matches that do not overlap, in order; raises `CheckFailed` likewise."""
+        encoded = self._encoded(text)
+        offsets = _Offsets(text, encoded)
+        position, end = offsets.byte(start), len(encoded)
+        while position <= end:
+            match = self._compiled.search(encoded, position)
+            if match is None:
+                return
+            spans = [match.span(number) for number in range(self._compiled.groups + 1)]
+            first, *groups = offsets.characters(spans)
+            if first is None:
+                return
+            yield Span(first[0], first[1], tuple(groups))
+            position = match.end()
+            if match.end() == match.start():
+                position = _next_character(encoded, position)
+
+    def sub(self, replacement: str | Callable[[Span], str], text: str) -> tuple[str, int]:
+        """Return the text with each match replaced (the first alone, unless `is_global`), and how
+        many were; raises `CheckFailed` for too long a text."""
+        pieces: list[str] = []
+        end = count = 0
+        for span in self.finditer(text):
+            put = replacement if isinstance(replacement, str) else replacement(span)
+            pieces += (text[end : span.start], put)
+            end, count = span.end, count + 1
+            if not self.is_global:
+                break
+        return "".join([*pieces, text[end:]]), count
+
+    def _encoded(self, text: str) -> bytes:
+        # Each character has a byte at least.
+        if len(text) <= MAX_TEXT_BYTES:
+            encoded = _encode(text)
+            work = 0 if self.is_own else len(encoded) * self.instructions
+            if len(encoded) <= MAX_TEXT_BYTES and work <= MAX_INSTRUCTION_BYTES:
+                return encoded
+        raise CheckFailed("The text is too long for this pattern")
+
+
+class _Offsets:
+    """From bytes to characters, in one pass over the text."""
+
+    def __init__(self, text: str, encoded: bytes) -> None:
+        self._encoded = encoded
+        self._text = text
+        self._plain = len(text) == len(encoded)
+        self._byte = self._character = 0
+
+    def byte(self, character: int) -> int:
+        return character if self._plain else len(_encode(self._text[:character]))
+
+    def characters(self, spans: list[tuple[int, int]]) -> list[tuple[int, int] | None]:
+        """Convert the spans of one match, none of which begins before the last match's start."""
+        if self._plain:
+            return [None if span[0] < 0 else span for span in spans]
+        known: dict[int, int] = {}
+        for offset in sorted({offset for span in spans for offset in span if offset >= 0}):
+            # A group within look-behind would go back; RE2 has none.
+            self._character += len(self._encoded[self._byte : offset].decode())
+            self._byte = offset
+            known[offset] = self._character
+        return [None if span[0] < 0 else (known[span[0]], known[span[1]]) for span in spans]
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair is no character; it keeps its place as one that is unknown.
+        return _SURROGATE.sub("\ufffd", text).encode()
+
+
+def _next_character(encoded: bytes, position: int) -> int:
+    position += 1
+    while position < len(encoded) and encoded[position] & 0xC0 == 0x80:
+        position += 1
+    return position
+
+
+def compile_pattern(pattern: str) -> Regexp:
+    """Compile a user's pattern in JavaScript's syntax; raises `ParameterFault`."""
+    return _compile_user(pattern, pattern, "g")
+
+
+def compile_slashed(rule: str) -> Regexp:
+    """Compile a user's `/pattern/flags`, or a plain pattern, which has no flags.
+
+    The flags `i`, `m`, `s`, `g` and `u` are known. Raises `ParameterFault`.
+    """
+    slashed = _SLASHED.fullmatch(rule)
+    if slashed is None or set(slashed[2]) - set("dgimsuvy"):
+        return _compile_user(rule, rule, "")
+    if set(slashed[2]) - set("gimsu"):
+        raise ParameterFault(f"The flags {slashed[2]!r} are not all among g, i, m, s and u")
+    return _compile_user(rule, slashed[1], slashed[2])
+
+
+def compile_own(pattern: str, *, ignore_case: bool = False) -> Regexp:
+    """Compile a pattern of this gateway's own, in RE2's syntax, with no bound but the text's.
+
+    Raises `ParameterFault` where RE2 is not installed.
+    """
+    compiled = _compile(pattern, _OWN_MEMORY, ignore_case)
+    return Regexp(pattern, True, None, _names(compiled), is_own=True, _compiled=compiled)
+
+
+def _compile_user(source: str, pattern: str, flags: str) -> Regexp:
+    if len(pattern) > MAX_PATTERN:
+        raise ParameterFault(f"A pattern has at most {MAX_PATTERN} characters")
+    translated: Translated = translate(pattern, flags)
+    compiled = _compile(translated.pattern, _MAX_MEMORY, "i" in flags)
+    if compiled.programsize > MAX_INSTRUCTIONS:
+        raise ParameterFault("This pattern is too large for a search in bounded time; simplify it")
+    return Regexp(source, "g" in flags, translated.max_length, _names(compiled), _compiled=compiled)
+
+
+def _names(compiled: Any) -> tuple[str | None, ...]:
+    by_number = {number: _text(name) for name, number in compiled.groupindex.items()}
+    return tuple(by_number.get(number + 1) for number in range(compiled.groups))
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _compile(pattern: str, max_memory: int, ignore_case: bool) -> Any:
+    try:
+        # An optional dependency, wanted only by checks that have a pattern.
+        re2 = import_module("re2")
+    except ImportError:
+        raise ParameterFault(
+            "Patterns need google-re2, which this gateway lacks; install llmgateway[guardrails]"
+        ) from None
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = max_memory
+    options.case_sensitive = not ignore_case
+    try:
+        return re2.compile(pattern.encode(), options)
+    except UnicodeEncodeError:
+        raise ParameterFault("A pattern must be valid Unicode") from None
+    except re2.error as exc:
+        # The reason comes as bytes, and may end within a character of the pattern.
+        reason = exc.args[0].decode(errors="replace")[:200]
+        raise ParameterFault(f"RE2 cannot compile this pattern: {reason}") from None
+
+
+def _pattern(value: Any) -> Regexp:
+    if not isinstance(value, str):
+        raise ParameterFault("A pattern is a string")
+    return compile_pattern(value)
+
+
+def _slashed(value: Any) -> Regexp:
+    if not isinstance(value, str):
+        raise ParameterFault("A pattern is a string")
+    return compile_slashed(value)
+
+
+_SCHEMA = WithJsonSchema({"type": "string", "format": "regex"})
+Pattern = Annotated[Regexp, PlainValidator(_pattern), _SCHEMA]
+"""The type of a parameter that is a pattern, compiled when the config is read."""
+SlashedPattern = Annotated[Regexp, PlainValidator(_slashed), _SCHEMA]
+"""The same for a pattern that may be written `/pattern/flags`."""

@@ -1,0 +1,5 @@
+"""To come."""
+
+from llmgateway.guardrails.declare import Check
+
+CHECKS: tuple[Check, ...] = ()
