@@ -9,9 +9,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
+import orjson
+
+from llmgateway.codecs.written import written
 from llmgateway.types import JSON
+
+OPAQUE: Final = frozenset(
+    {
+        "b64_json",
+        "cache_control",
+        "call_id",
+        "caller",
+        "container_id",
+        "data",
+        "encrypted_content",
+        "encrypted_index",
+        "encrypted_stdout",
+        "environment",
+        "file_data",
+        "file_id",
+        "id",
+        "media_type",
+        "mime_type",
+        "mimeType",
+        "result",
+        "role",
+        "signature",
+        "status",
+        "thoughtSignature",
+        "thought_signature",
+        "tool_use_id",
+        "type",
+    }
+)
+"""Members whose texts are for machines: names of kinds, ids, signatures, encoded files."""
 
 
 class Part(Enum):
@@ -87,3 +120,56 @@ def text_slot(container: JSON, key: str, **facts: Any) -> list[Slot]:
     if not isinstance(text, str) or not text:
         return []
     return [Slot(text, member(container, key), **facts)]
+
+
+def json_slot(container: JSON, key: str, **facts: Any) -> list[Slot]:
+    """Return the slot of a member that holds an object or a list; its text is compact JSON.
+
+    A text that is put there and is none of the same kind any more becomes `{"text": …}`, so that
+    what was there before is gone in any case. A member that holds a text is taken for JSON as well.
+    """
+    value = container.get(key)
+    if isinstance(value, str):
+        return text_slot(container, key, is_json=True, **facts)
+    if not isinstance(value, dict | list) or not value:
+        return []
+
+    def put(text: str) -> None:
+        try:
+            read = orjson.loads(text)
+        except ValueError:
+            read = None
+        container[key] = read if type(read) is type(value) else {"text": text}
+
+    return [Slot(written(value), put, is_json=True, **facts)]
+
+
+def leaf_slots(
+    container: JSON, key: str, *, channel: str, skip: frozenset[str] = OPAQUE, **facts: Any
+) -> list[Slot]:
+    """Return the slots of all texts within a member, however deep, but for members named in `skip`.
+
+    Where the member is a text itself its channel is `channel`; else the texts within are numbered:
+    `result:3.0`, `result:3.1`.
+    """
+    if isinstance(container.get(key), str):
+        return text_slot(container, key, channel=channel, **facts)
+    found: list[Slot] = []
+    waiting: list[tuple[Any, Any]] = [(container, key)] if key in container else []
+    while waiting:
+        holder, place = waiting.pop()
+        value = holder[place]
+        if isinstance(value, str) and value:
+            number = f"{channel}.{len(found)}"
+            found.append(Slot(value, member(holder, place), channel=number, **facts))
+        elif isinstance(value, dict):
+            waiting.extend((value, name) for name in reversed(value) if name not in skip)
+        elif isinstance(value, list):
+            waiting.extend((value, index) for index in reversed(range(len(value))))
+    return found
+
+
+def objects_in(value: Any) -> list[tuple[int, JSON]]:
+    """Return the objects of a list and their places in it; none for anything else."""
+    entries = enumerate(value) if isinstance(value, list) else ()
+    return [(index, one) for index, one in entries if isinstance(one, dict)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from typing import Any, Final
 
 import orjson
 
+from llmgateway.codecs.written import written as written
 from llmgateway.types import JSON
 
 _MAX_FLOAT: Final = 2**53
@@ -68,21 +68,6 @@ def parsed(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-
-
-def written(value: Any) -> str:
-    """Return a value as JSON text; the same value gives the same text."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # deeper than orjson writes, which is less deep than it reads
-        return _written_deeply(value)
-
-
-def _written_deeply(value: Any) -> str:
-    try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    except RecursionError:
-        return "{}"
 
 
 class Notes:
