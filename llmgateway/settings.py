@@ -221,12 +221,12 @@ class Settings(_Model):
     """By provider id."""
     config: Mapping[str, Any] | None = None
     """The routing config of requests that bring no config and name no provider."""
-    input_guardrails: tuple[Any, ...] = ()
+    input_guardrails: tuple[Any, ...] = Field(default=(), repr=False)
     """What every request must pass, before all other guardrails, as in a config; a check that
     fails to decide denies, unless the guardrail says `fail_on_error = false`."""
-    output_guardrails: tuple[Any, ...] = ()
+    output_guardrails: tuple[Any, ...] = Field(default=(), repr=False)
     """Likewise for every answer."""
-    guardrails: Mapping[str, Any] = Field(default_factory=dict)
+    guardrails: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """Saved guardrails by slug, `pg-…`, that lists of guardrails may name."""
     custom_hosts: Literal["known", "anyone", "nobody"] = "known"
     """Who may name a custom host: known callers, also anonymous ones, or nobody."""

@@ -6,9 +6,11 @@ Source: the Portkey config schema, section 4.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from llmgateway.config import schema
+from llmgateway.config.groups import NO_GROUPS, Groups
 from llmgateway.config.models import (
     DEFAULT_RETRY_CODES,
     Branch,
@@ -30,27 +32,33 @@ _NOTHING_INHERITED = Policy()
 
 
 def build_tree(
-    target: schema.Target, parent: Policy = _NOTHING_INHERITED, path: str = "config"
+    target: schema.Target,
+    groups: Mapping[str, Groups],
+    parent: Policy = _NOTHING_INHERITED,
+    path: str = "config",
 ) -> Node:
-    """Return the node of a valid target and of all targets below it."""
-    policy = _inherit(target, parent)
+    """Return the node of a valid target and of all targets below it.
+
+    `groups` are the hooks that each target states, by its path.
+    """
+    policy = _inherit(target, groups.get(path, NO_GROUPS), parent)
     if target.strategy is None or target.targets is None:
         return _leaf(target, policy, path)
     return Branch(
         path=path,
         strategy=_strategy(target.strategy, target.targets),
         targets=tuple(
-            build_tree(child, policy, f"{path}.targets[{index}]")
+            build_tree(child, groups, policy, f"{path}.targets[{index}]")
             for index, child in enumerate(target.targets)
         ),
         name=target.name,
     )
 
 
-def _inherit(target: schema.Target, parent: Policy) -> Policy:
+def _inherit(target: schema.Target, groups: Groups, parent: Policy) -> Policy:
     """Return what holds for a target: its own keys, each as a whole, else the parent's.
 
-    Only `override_params` are joined, and these shallowly.
+    Only `override_params` are joined, and these shallowly, and default guardrails.
     """
     headers = None if target.forward_headers is None else tuple(target.forward_headers)
     return Policy(
@@ -61,6 +69,10 @@ def _inherit(target: schema.Target, parent: Policy) -> Policy:
         override_params=_joined(parent.override_params, target.override_params),
         unsupported=_own(target.unsupported_params, parent.unsupported),
         strict=_own(target.strict_open_ai_compliance, parent.strict),
+        input_hooks=parent.input_hooks if groups.input is None else groups.input,
+        output_hooks=parent.output_hooks if groups.output is None else groups.output,
+        default_input_hooks=parent.default_input_hooks + groups.default_input,
+        default_output_hooks=parent.default_output_hooks + groups.default_output,
     )
 
 
@@ -82,6 +94,7 @@ def _retry(retry: schema.Retry | None) -> Retry | None:
         on_status_codes=DEFAULT_RETRY_CODES if codes is None else frozenset(codes),
         use_retry_after=bool(retry.use_retry_after_header or retry.use_retry_after_headers),
         jitter=bool(retry.jitter),
+        retries_denials=codes is None,
     )
 
 

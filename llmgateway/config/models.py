@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from llmgateway.config.hooks import AnyHook, SavedHook
 from llmgateway.types import JSON
 from llmgateway.types.value import value
 
@@ -26,6 +27,9 @@ class Retry:
     """Whether a 429's own wait replaces the back-off."""
     jitter: bool = False
     """Draw each back-off from [0, delay) instead of waiting it whole."""
+    retries_denials: bool = True
+    """Whether a 446 of an output guardrail is retried too, listed or not: so where the config
+    names no statuses. Portkey's README promises it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,23 @@ class Policy:
     """`drop`, `refuse` or `pass`; None: the setting `unsupported_params` decides."""
     strict: bool | None = None
     """Portkey's `strict_open_ai_compliance`; None: nobody says."""
+    input_hooks: tuple[AnyHook, ...] = ()
+    """The target's own, else the nearest parent's: hooks written out, guardrails, mutators.
+    Each is one object for all leaves that it holds for."""
+    output_hooks: tuple[AnyHook, ...] = ()
+    default_input_hooks: tuple[AnyHook, ...] = ()
+    """Default guardrails of the target and of all its parents, run after `input_hooks`."""
+    default_output_hooks: tuple[AnyHook, ...] = ()
+
+    @property
+    def hook_groups(self) -> tuple[tuple[AnyHook, ...], ...]:
+        """All its hooks, in the four groups."""
+        return (
+            self.input_hooks,
+            self.default_input_hooks,
+            self.output_hooks,
+            self.default_output_hooks,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +173,15 @@ class Config:
     def slugs(self) -> frozenset[str]:
         """The slugs that its leaves may mean virtual keys by."""
         return frozenset(slug for leaf in self.leaves() if (slug := leaf.slug) is not None)
+
+    @property
+    def guardrail_slugs(self) -> frozenset[str]:
+        """The slugs of the saved guardrails that hold for its leaves."""
+        # By identity, since hooks hold dicts and leaves share them.
+        groups = {id(group): group for leaf in self.leaves() for group in leaf.policy.hook_groups}
+        return frozenset(
+            hook.slug for group in groups.values() for hook in group if isinstance(hook, SavedHook)
+        )
 
 
 def leaves_of(node: Node) -> Iterator[Leaf]:

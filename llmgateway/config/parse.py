@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
+from llmgateway.config.groups import SAVED, HookReader, Stage
+from llmgateway.config.hooks import AnyHook, Hook
 from llmgateway.config.inherit import build_tree
 from llmgateway.config.models import (
     Branch,
@@ -20,7 +22,7 @@ from llmgateway.config.models import (
 )
 from llmgateway.config.patterns import Patterns
 from llmgateway.config.rules import Fault, check_rules
-from llmgateway.config.schema import Target
+from llmgateway.config.schema import Target, shape_faults
 from llmgateway.errors import InvalidConfig
 
 MAX_LEVELS = 32
@@ -35,18 +37,15 @@ MAX_FAULTS = 100
 """How many faults one answer lists, so that it stays in proportion to the question."""
 
 _INVALID = "Invalid config passed"
+_INVALID_HOOKS = "Invalid guardrails passed"
+_NO_JSON_VALUE = "Must hold nothing but what JSON can express"
+_TOO_DEEP = f"Must not be nested deeper than {MAX_DEPTH} levels"
 _NOT_JSON = "Invalid config passed. You need to pass a valid json"
 _SAVED = "Saved configs (pc-…) cannot be named here; pass the config itself as JSON"
 _LEGACY = (
     "This version of config is not supported in this route. Please migrate to the latest version"
 )
 _OBJECT = "Input should be an object"
-# In place of pydantic's own words, which speak of Python and of our classes.
-_WORDS = {
-    "model_type": _OBJECT,
-    "dict_type": _OBJECT,
-    "extra_forbidden": "Unknown key, or one that is given twice",
-}
 _SLUG = re.compile(r"pc-[\w-]+", re.ASCII)
 
 
@@ -60,15 +59,67 @@ def parse_config(raw: bytes | str | Mapping[str, Any]) -> Config:
     _check_bounds(data)
     root, faults = _check_shape(data)
     faults.extend(check_rules(data))
+    reader = HookReader()
+    groups = dict(reader.read_tree(data))
+    reader.check_count()
+    faults.extend(reader.faults)
     if root is None or faults:
         raise _invalid(faults)
-    tree = build_tree(root)
+    tree = build_tree(root, groups)
     _check_size(tree)
     return Config(
         root=tree,
         names_provider=isinstance(tree, Branch) or bool(tree.provider or tree.virtual_key),
         reads_params=any(condition.query.reads_params for condition in _conditions(tree)),
     )
+
+
+def parse_hooks(raw: bytes | str | Sequence[Any], stage: Stage, path: str) -> tuple[AnyHook, ...]:
+    """Return the hooks of a list like `input_guardrails` that stands outside of a config.
+
+    `raw` is JSON text or such a list; `path` names it in faults and in the hooks' own paths.
+    Raises `InvalidConfig` with all faults.
+    """
+    data = _load_hooks(raw, path)
+    if not isinstance(data, list):
+        raise _invalid([((path,), "Input should be a valid list")], _INVALID_HOOKS)
+    reader = HookReader()
+    hooks = reader.read_list(data, stage, (path,))
+    reader.check_count()
+    if reader.faults:
+        raise _invalid(reader.faults, _INVALID_HOOKS)
+    return hooks
+
+
+def parse_guardrail(raw: bytes | str | Mapping[str, Any], slug: str) -> tuple[Hook, ...]:
+    """Return the hooks of a guardrail that is saved under `slug`: one.
+
+    `raw` is JSON text or an object: `{"checks": [{"id", "parameters", "is_enabled"}, …],
+    "actions": {"deny", "async", "on_success", "on_fail", …}}`, or a guardrail in short.
+    Raises `InvalidConfig` with all faults.
+    """
+    match = SAVED.fullmatch(slug)
+    if match is None or match["version"] is not None:
+        text = "Must begin with pg-; then letters, digits, - and _, 64 in all"
+        raise _invalid([((slug[:64],), text)], _INVALID_HOOKS)
+    reader = HookReader()
+    hook = reader.read_saved(_load_hooks(raw, slug), slug)
+    reader.check_count()
+    if hook is None or reader.faults:
+        raise _invalid(reader.faults, _INVALID_HOOKS)
+    return (hook,)
+
+
+def _load_hooks(raw: bytes | str | Sequence[Any] | Mapping[str, Any], path: str) -> Any:
+    try:
+        data = orjson.loads(raw if isinstance(raw, bytes | str) else _encode(raw))
+    except orjson.JSONDecodeError:
+        raise _invalid([((path,), "Must be JSON")], _INVALID_HOOKS) from None
+    except TypeError:
+        raise _invalid([((path,), _NO_JSON_VALUE)], _INVALID_HOOKS) from None
+    if _is_too_deep(data):
+        raise _invalid([((path,), _TOO_DEEP)], _INVALID_HOOKS)
+    return data
 
 
 def _check_size(tree: Node) -> None:
@@ -80,7 +131,10 @@ def _check_size(tree: Node) -> None:
 
 
 def _load(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
-    text = _encode(raw) if isinstance(raw, Mapping) else raw
+    try:
+        text = _encode(raw) if isinstance(raw, Mapping) else raw
+    except TypeError:
+        raise _invalid([((), _NO_JSON_VALUE)]) from None
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -94,12 +148,9 @@ def _load(raw: bytes | str | Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _encode(raw: Mapping[str, Any]) -> bytes:
-    """Return a host's own mapping as JSON, so that there is one way in for all configs."""
-    try:
-        return orjson.dumps(dict(raw), default=_as_dict)
-    except TypeError:
-        raise _invalid([((), "Must hold nothing but what JSON can express")]) from None
+def _encode(raw: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """Return a host's own value as JSON, so that there is one way in for all configs."""
+    return orjson.dumps(raw, default=_as_dict)
 
 
 def _as_dict(value: Any) -> dict[str, Any]:
@@ -115,11 +166,8 @@ def _is_slug(text: bytes | str) -> bool:
 
 def _check_bounds(data: dict[str, Any]) -> None:
     """Refuse what is nested too deep for the recursion of all that follows, or has no end."""
-    depth, containers = 1, [data]
-    while containers := [child for value in containers for child in _containers(value)]:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise _invalid([((), f"Must not be nested deeper than {MAX_DEPTH} levels")])
+    if _is_too_deep(data):
+        raise _invalid([((), _TOO_DEEP)])
     levels, count, nodes = 0, 0, [data]
     while nodes := [child for node in nodes for child in _targets(node)]:
         levels, count = levels + 1, count + len(nodes)
@@ -128,8 +176,18 @@ def _check_bounds(data: dict[str, Any]) -> None:
             raise _invalid([((), f"Must not hold more than {what}")])
 
 
+def _is_too_deep(data: Any) -> bool:
+    depth, containers = 0, [data]
+    while containers := [child for value in containers for child in _containers(value)]:
+        depth += 1
+        if depth >= MAX_DEPTH:
+            return True
+    return False
+
+
 def _containers(value: Any) -> list[Any]:
     children = value.values() if isinstance(value, dict) else value
+    children = children if isinstance(value, dict | list) else ()
     return [child for child in children if isinstance(child, dict | list)]
 
 
@@ -142,15 +200,14 @@ def _check_shape(data: dict[str, Any]) -> tuple[Target | None, list[Fault]]:
     try:
         return Target.model_validate(data, context=Patterns()), []
     except ValidationError as exc:
-        errors = exc.errors(include_url=False, include_context=False, include_input=False)
-        return None, [(error["loc"], _WORDS.get(error["type"], error["msg"])) for error in errors]
+        return None, shape_faults(exc)
 
 
-def _invalid(faults: list[Fault]) -> InvalidConfig:
+def _invalid(faults: list[Fault], message: str = _INVALID) -> InvalidConfig:
     shown = [(".".join(map(str, location)), text) for location, text in faults[:MAX_FAULTS]]
     if len(faults) > MAX_FAULTS:
         shown.append(("", f"There are {len(faults) - MAX_FAULTS} more faults"))
-    return InvalidConfig(_INVALID, shown)
+    return InvalidConfig(message, shown)
 
 
 def _conditions(node: Node) -> Iterator[Condition]:

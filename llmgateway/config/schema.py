@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from llmgateway.config.conditions import QueryCompiler
+from llmgateway.config.conditions import Location, QueryCompiler
 from llmgateway.config.hosts import check_custom_host
 from llmgateway.config.javascript import text_of
 from llmgateway.config.models import Query
@@ -122,8 +122,8 @@ def _compile_query(raw: Any, info: ValidationInfo) -> Query:
 _NotYet = AfterValidator(_refuse)
 _Text = Annotated[str, AfterValidator(_check_header_value)]
 _Option = Annotated[str, BeforeValidator(_option_text), AfterValidator(_check_header_value)]
+_CheckID = Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
 _StatusCodes = list[Annotated[int, Field(ge=100, le=599)]]
-_Objects = list[dict[str, Any]]
 
 
 class _Shape(BaseModel):
@@ -174,6 +174,67 @@ class Strategy(_Shape):
     cb_config: Annotated[dict[str, Any], _NotYet] | None = None
 
 
+class Feedback(_Shape):
+    """What `on_success` or `on_fail` says of a request."""
+
+    value: float | None = None
+    weight: float | None = None
+    metadata: dict[str, Any] = {}
+
+
+class Result(_Shape):
+    """One of `on_success` and `on_fail`."""
+
+    feedback: Feedback | None = None
+
+
+class Actions(_Shape):
+    """What a guardrail or mutator says beside its checks.
+
+    A null is as good as nothing here, since hooks inherit nothing from one another.
+    """
+
+    id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    name: str | None = None
+    guardrail_version_id: str | None = None
+    deny: bool = False
+    is_async: Annotated[bool, Field(validation_alias="async")] = False
+    sequential: bool = False
+    on_success: Result | None = None
+    on_fail: Result | None = None
+    scope: Literal["last", "all", "system", "tool_results", "tool_arguments"] | None = None
+    stream_mode: Literal["hold", "window", "monitor"] | None = None
+    timeout_ms: Annotated[int, Field(gt=0, le=10**9)] | None = None
+    fail_on_error: bool | None = None
+
+
+class Check(_Shape):
+    """One of the `checks` of a hook that is written out."""
+
+    id: _CheckID
+    name: str | None = None
+    parameters: dict[str, Any] = {}
+    is_enabled: bool = True
+
+
+class Hook(Actions):
+    """One of `before_request_hooks` and `after_request_hooks`."""
+
+    type: Literal["guardrail", "mutator"] = "guardrail"
+    checks: Annotated[list[Check], Field(min_length=1)]
+
+
+class SavedGuardrail(Hook):
+    """A guardrail as it is saved: the keys beside its checks may stand in `actions`."""
+
+    actions: Actions | None = None
+
+
+_ACTIONS = {"async", *Actions.model_fields} - {"is_async"}
+CONTROL_KEYS = frozenset({*_ACTIONS, *map(camel_case, _ACTIONS)})
+"""The keys of a guardrail in short that are no checks, in both spellings."""
+
+
 class Target(_Shape):
     """The root or one of `targets`; keys that are not named here are a provider's options."""
 
@@ -197,18 +258,20 @@ class Target(_Shape):
     strict_open_ai_compliance: bool | None = None
     unsupported_params: Literal["drop", "refuse", "pass"] | None = None
 
+    # What stands in these lists is read by `groups`.
+    input_guardrails: list[Any] | None = None
+    output_guardrails: list[Any] | None = None
+    default_input_guardrails: list[Any] | None = None
+    default_output_guardrails: list[Any] | None = None
+    before_request_hooks: list[Any] | None = None
+    after_request_hooks: list[Any] | None = None
+    input_mutators: list[Any] | None = None
+    output_mutators: list[Any] | None = None
+
     on_status_codes: _StatusCodes | None = None
     """Accepted without effect, as the contract has it."""
 
     cache: Annotated[Cache, BeforeValidator(_mode_alone), _NotYet] | None = None
-    input_guardrails: Annotated[list[Any], _NotYet] | None = None
-    output_guardrails: Annotated[list[Any], _NotYet] | None = None
-    default_input_guardrails: Annotated[list[Any], _NotYet] | None = None
-    default_output_guardrails: Annotated[list[Any], _NotYet] | None = None
-    before_request_hooks: Annotated[_Objects, _NotYet] | None = None
-    after_request_hooks: Annotated[_Objects, _NotYet] | None = None
-    input_mutators: Annotated[list[Any], _NotYet] | None = None
-    output_mutators: Annotated[list[Any], _NotYet] | None = None
     cb_config: Annotated[dict[str, Any], _NotYet] | None = None
     prompt_id: Annotated[str, _NotYet] | None = None
     default_params: Annotated[dict[str, Any], _NotYet] | None = None
@@ -222,3 +285,23 @@ class Target(_Shape):
         return f"Target({', '.join(sorted(self.model_fields_set))})"
 
     __str__ = __repr__
+
+
+_OBJECT = "Input should be an object"
+# In place of pydantic's own words, which speak of Python and of our classes.
+_WORDS = {
+    "model_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "extra_forbidden": "Unknown key, or one that is given twice",
+    "too_short": "Must not be empty",
+    "string_too_short": "Must not be empty",
+    "string_pattern_mismatch": "Must be the id of a check, such as default.contains",
+}
+
+
+def shape_faults(exc: ValidationError, location: Location = ()) -> list[tuple[Location, str]]:
+    """Return what a shape says against a value that stands at `location`."""
+    errors = exc.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        ((*location, *error["loc"]), _WORDS.get(error["type"], error["msg"])) for error in errors
+    ]
