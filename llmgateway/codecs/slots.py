@@ -34,7 +34,6 @@ OPAQUE: Final = frozenset(
         "media_type",
         "mime_type",
         "mimeType",
-        "result",
         "role",
         "signature",
         "status",

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmgateway.codecs import faults
-from llmgateway.codecs.base import Watch
+from llmgateway.codecs.base import Denial, Watch
+from llmgateway.codecs.messages.guarding import MessagesDenial, insert
+from llmgateway.codecs.messages.slots import count_slots, slots
 from llmgateway.codecs.messages.usage import read_usage
 from llmgateway.codecs.messages.watch import MessagesWatch, error_event
+from llmgateway.codecs.slots import Part, Slot
 from llmgateway.errors import GatewayError, UpstreamError
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
@@ -43,6 +46,7 @@ class MessagesFormat:
 
     name: str
     answers: Callable[[JSON], bool]
+    read_slots: Callable[[JSON, Part], list[Slot]] = slots
     counts_usage: bool = True
     is_json: bool = True
     max_event_bytes: int | None = None
@@ -96,6 +100,18 @@ class MessagesFormat:
         """Return the event that tells of an error within a stream already begun."""
         return error_event(self.encode_error(error, request_id))
 
+    def slots(self, body: JSON, part: Part) -> list[Slot]:
+        """Return every place of a body where words stand."""
+        return self.read_slots(body, part)
+
+    def insert(self, body: JSON, role: str, text: str) -> None:
+        """Add a message to a request, in place."""
+        insert(body, role, text)
+
+    def denial(self) -> Denial:
+        """Begin to follow a stream that goes out to a caller."""
+        return MessagesDenial()
+
 
 def _type_of(error: GatewayError) -> str:
     # OpenAI has one word for whatever is wrong with a request, be it missing or too large.
@@ -115,4 +131,6 @@ def _is_count(body: JSON) -> bool:
 
 
 MESSAGES: Final = MessagesFormat(name="messages", answers=_is_message)
-COUNT_TOKENS: Final = MessagesFormat(name="count_tokens", answers=_is_count, counts_usage=False)
+COUNT_TOKENS: Final = MessagesFormat(
+    name="count_tokens", answers=_is_count, read_slots=count_slots, counts_usage=False
+)
