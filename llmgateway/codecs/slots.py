@@ -66,6 +66,9 @@ class SlotKind(Enum):
     """What has been told by deltas or elsewhere, told again; it takes on their mask."""
     TOKEN = "token"
     """A token of log probabilities: masked with its text, never judged."""
+    END = "end"
+    """No text: the channel ends with this event (the channel `""` stands for all of its choice,
+    the choice -1 for the whole stream), so that what is held back of it can go out before."""
 
 
 class Place(Enum):
