@@ -18,16 +18,36 @@ from llmgateway.codecs.base import (
 from llmgateway.codecs.chat.usage import any_usage, embeddings_usage
 from llmgateway.codecs.opaque import OpaqueWatch
 from llmgateway.codecs.openai import OpenAIFormat, has_list
+from llmgateway.codecs.slots import Part, Place, Slot
+from llmgateway.codecs.spots import Voice, spots, texts, words_under
 from llmgateway.errors import InvalidRequest
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
 from llmgateway.types.usage import Usage
+
+
+def embeddings_slots(body: JSON, part: Part) -> list[Slot]:
+    """Return the texts to embed; lists of tokens are none, and vectors have no words.
+
+    Some models take parts of several kinds as an input (https://docs.voyageai.com), and the hub
+    lets a document have a title.
+    """
+    if part is not Part.REQUEST:
+        return []
+    voice = Voice("user")
+    inputs = texts(body, "input") + words_under(body.get("input"), _PART)
+    titles = voice.all(spots(body, "title"), "title", Place.TEXT)
+    return titles + voice.all(inputs, "input", Place.TEXT)
+
+
+_PART = frozenset({"text", "content"})
 
 EMBEDDINGS = OpenAIFormat(
     name="embeddings",
     new_watch=OpaqueWatch,
     # Ollama's older path answers `{"embedding": […]}` (https://docs.ollama.com/api/embed).
     answers=has_list("data", "embeddings", "embedding"),
+    read_slots=embeddings_slots,
 )
 
 
