@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.signals import setting_changed
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 from llmgateway_django.checks import register_checks
@@ -23,8 +24,10 @@ class LLMGatewayConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Refuse to start with settings that cannot be used, and register the checks."""
+        """Refuse to start with settings that cannot be used; find the project's guardrails."""
         conf_of_project()
+        # Functions with `@check` are known once their module has been imported.
+        autodiscover_modules("guardrails")
         register_checks()
         setting_changed.connect(_look_again)
 

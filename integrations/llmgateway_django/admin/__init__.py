@@ -2,6 +2,7 @@
 
 from llmgateway_django.admin.configs import SavedConfigAdmin
 from llmgateway_django.admin.events import AuditEventAdmin
+from llmgateway_django.admin.guardrails import GuardrailAdmin
 from llmgateway_django.admin.integrations import IntegrationAdmin, VirtualKeyAdmin
 from llmgateway_django.admin.keys import APIKeyAdmin
 from llmgateway_django.admin.logs import RequestLogAdmin
@@ -10,6 +11,7 @@ from llmgateway_django.admin.workspaces import WorkspaceAdmin
 __all__ = [
     "APIKeyAdmin",
     "AuditEventAdmin",
+    "GuardrailAdmin",
     "IntegrationAdmin",
     "RequestLogAdmin",
     "SavedConfigAdmin",

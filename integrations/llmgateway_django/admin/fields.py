@@ -12,7 +12,16 @@ from django.utils.translation import gettext as _
 
 from llmgateway.settings import parse_network
 
-__all__ = ["MAX_METADATA_CHARS", "AddressesField", "LinesField", "MetadataField", "as_json", "pre"]
+__all__ = [
+    "MAX_METADATA_CHARS",
+    "AddressesField",
+    "DemandsField",
+    "LinesField",
+    "LongJSONField",
+    "MetadataField",
+    "as_json",
+    "pre",
+]
 
 MAX_METADATA_CHARS = 128
 """Of a value, as Portkey has it."""
@@ -69,6 +78,32 @@ class AddressesField(LinesField):
                 ),
                 params={"number": number},
             ) from None
+
+
+class LongJSONField(forms.JSONField):
+    """JSON on several lines."""
+
+    widget = forms.Textarea(
+        attrs={"rows": 4, "cols": 60, "spellcheck": "false", "style": "font-family: monospace"}
+    )
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return a value as people read it, nothing as nothing, and what was no JSON as it came."""
+        if isinstance(value, forms.fields.InvalidJSONInput):
+            return value
+        return "" if value in (None, []) else as_json(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what was posted, as a value if it is one."""
+        return super().bound_data(data, initial) if data else None
+
+
+class DemandsField(LongJSONField):
+    """A list of guardrails as configs have it."""
+
+    def clean(self, value: Any) -> Any:
+        """Return a list, empty where nothing is said. Forms check what it names."""
+        return super().clean(value) or []
 
 
 class MetadataField(forms.JSONField):

@@ -21,7 +21,8 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 
 from llmgateway.http.routes import PROXY_ROUTE, ROUTES
-from llmgateway_django.admin.fields import AddressesField, LinesField, MetadataField
+from llmgateway_django.admin.demands import check_lists
+from llmgateway_django.admin.fields import AddressesField, DemandsField, LinesField, MetadataField
 from llmgateway_django.admin.scope import KEEPERS, ScopedAdmin, ScopedForm, workspaces_of
 from llmgateway_django.keys import NewKey, create_key, revoke_key, rotate_key
 from llmgateway_django.models import APIKey, SavedConfig
@@ -69,6 +70,7 @@ class _KeyForm(ScopedForm):
                 self.add_error("owner", _("Choose a member of the workspace."))
         if config is not None and config.workspace_id != workspace.pk:
             self.add_error("default_config", _("Choose a config of the workspace."))
+        check_lists(self, workspace)
         return data
 
 
@@ -231,12 +233,16 @@ _POLICY = (
     "default_config",
     "allow_config_override",
     "default_metadata",
+    "input_guardrails",
+    "output_guardrails",
 )
 _FIELDS = {
     "allowed_models": LinesField,
     "allowed_providers": LinesField,
     "allowed_addresses": AddressesField,
     "default_metadata": MetadataField,
+    "input_guardrails": DemandsField,
+    "output_guardrails": DemandsField,
 }
 
 

@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from llmgateway_django import audit
+from llmgateway_django.admin.demands import check_lists
+from llmgateway_django.admin.fields import DemandsField
 from llmgateway_django.admin.scope import Role, ScopedAdmin
 from llmgateway_django.models import Membership, Workspace
 
@@ -135,11 +137,19 @@ class _Members(admin.TabularInline):
         return bool(workspaces.has_change_permission(request, obj))
 
 
+class _WorkspaceForm(forms.ModelForm):
+    def clean(self) -> Any:
+        """Check the guardrails that it demands."""
+        data: Any = super().clean()
+        check_lists(self, None if self.instance._state.adding else self.instance)
+        return data
+
+
 @admin.register(Workspace)
 class WorkspaceAdmin(ScopedAdmin):
     """Only superusers make workspaces; their admins edit them."""
 
-    form = forms.ModelForm
+    form = _WorkspaceForm
     fixed_fields = ()
     roles = (Role.ADMIN,)
     list_display = ("name", "slug", "created_at")
@@ -150,6 +160,12 @@ class WorkspaceAdmin(ScopedAdmin):
     def of_workspaces(self, queryset: Any, workspaces: Any) -> Any:
         """Return those of `queryset` that are among these workspaces."""
         return queryset.filter(pk__in=workspaces)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Show lists of guardrails as people read them."""
+        if db_field.name in ("input_guardrails", "output_guardrails"):
+            return db_field.formfield(form_class=DemandsField, show_hidden_initial=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tell whether the user may make one."""
