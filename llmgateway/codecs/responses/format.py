@@ -5,6 +5,8 @@ from __future__ import annotations
 import orjson
 
 from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, OpenAIFormat
+from llmgateway.codecs.responses.guarding import ResponsesDenial, insert
+from llmgateway.codecs.responses.slots import slots
 from llmgateway.codecs.typed import Grammar
 from llmgateway.types import JSON
 
@@ -61,4 +63,7 @@ RESPONSES = OpenAIFormat(
     # Generated images come within events, and all of them again within the last one.
     max_event_bytes=MAX_IMAGE_EVENT_BYTES,
     write_error_event=_error_event,
+    read_slots=slots,
+    put_message=insert,
+    new_denial=ResponsesDenial,
 )
