@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 import orjson
 
-from llmgateway.codecs.base import Watch
+from llmgateway.codecs.base import Denial, Watch
 from llmgateway.codecs.generate_content import faults
+from llmgateway.codecs.generate_content.guarding import GenerateContentDenial, insert
 from llmgateway.codecs.generate_content.shape import number, pick
+from llmgateway.codecs.generate_content.slots import count_slots, embed_slots, slots
 from llmgateway.codecs.generate_content.usage import read_usage
 from llmgateway.codecs.generate_content.watch import GenerateContentWatch
 from llmgateway.codecs.opaque import OpaqueWatch
-from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES
+from llmgateway.codecs.openai import MAX_IMAGE_EVENT_BYTES, SilentDenial, no_message
+from llmgateway.codecs.slots import Part, Slot
 from llmgateway.errors import GatewayError, UpstreamError
 from llmgateway.types import JSON
 from llmgateway.types.http import Headers
@@ -32,6 +35,9 @@ class RpcFormat:
     answers: Callable[[JSON], bool]
     """Whether a body has what makes it an answer."""
     new_watch: Callable[[JSON | None, str], Watch] = GenerateContentWatch
+    read_slots: Callable[[JSON, Part], list[Slot]] = slots
+    put_message: Callable[[JSON, str, str], None] = insert
+    new_denial: Callable[[], Denial] = GenerateContentDenial
     is_json: bool = True
     max_event_bytes: int | None = None
 
@@ -70,6 +76,18 @@ class RpcFormat:
         """Return the event that tells of an error within a stream already begun."""
         return b"data: " + orjson.dumps(self.encode_error(error, request_id)) + b"\n\n"
 
+    def slots(self, body: JSON, part: Part) -> list[Slot]:
+        """Return every place of a body where words stand."""
+        return self.read_slots(body, part)
+
+    def insert(self, body: JSON, role: str, text: str) -> None:
+        """Add a message to a request, in place."""
+        self.put_message(body, role, text)
+
+    def denial(self) -> Denial:
+        """Begin to follow a stream that goes out to a caller."""
+        return self.new_denial()
+
 
 def _has_candidates(body: JSON) -> bool:
     """Take a refused prompt, which has no candidates, for an answer too."""
@@ -89,6 +107,8 @@ COUNT_TOKENS = RpcFormat(
     name="generate_content_count_tokens",
     answers=lambda body: number(pick(body, "totalTokens")) is not None,
     new_watch=OpaqueWatch,
+    read_slots=count_slots,
+    new_denial=SilentDenial,
 )
 
 EMBED_CONTENT = RpcFormat(
@@ -97,4 +117,7 @@ EMBED_CONTENT = RpcFormat(
         isinstance(body.get("embedding"), dict) or isinstance(body.get("embeddings"), list)
     ),
     new_watch=OpaqueWatch,
+    read_slots=embed_slots,
+    put_message=no_message,
+    new_denial=SilentDenial,
 )

@@ -249,12 +249,11 @@ def _sourced(block: JSON, channel: str, facts: dict[str, Any]) -> list[Slot]:
 
 
 def _document(block: JSON, channel: str, facts: dict[str, Any]) -> list[Slot]:
-    source = block.get("source")
     found = _titles(block, ("title", "context"), channel, facts)
-    if kind_of(source) == "text":
-        found += text_slot(source, "data", channel=channel, **facts)
-    elif kind_of(source) == "content":
-        found += leaf_slots(source, "content", channel=channel, **facts)
+    source = block.get("source")
+    if isinstance(source, dict):
+        key = {"text": "data", "content": "content"}.get(kind_of(source), "")
+        found += leaf_slots(source, key, channel=channel, **facts)
     return found
 
 
