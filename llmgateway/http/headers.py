@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import orjson
 
+from llmgateway.config import AnyHook, parse_hooks
+from llmgateway.config.groups import Stage
 from llmgateway.config.hosts import check_custom_host
-from llmgateway.errors import InvalidRequest
+from llmgateway.errors import InvalidConfig, InvalidRequest
 from llmgateway.types import JSON
 from llmgateway.types.call import Overrides
 from llmgateway.types.http import Headers, RawHeaders
@@ -34,13 +36,14 @@ REQUEST_HEADERS: Mapping[str, str] = {
     "retry-count": "Retries (0-10) where no config sets `retry`.",
     "unsupported-params": "`drop`, `refuse` or `pass` parameters that a target cannot take.",
     "strict-open-ai-compliance": "`true` or `false`; either this or the config switches it off.",
+    "default-input-guardrails": "A JSON list of guardrails for every target, as in a config.",
+    "default-output-guardrails": "Likewise for answers.",
+    "hook-events": "`true`: a stream may tell `hook_results` in events of their own.",
 }
 """What a request may say, by the name after the family's prefix."""
 
 LATER_HEADERS: Mapping[str, str] = {
     "cache": "The cache",
-    "default-input-guardrails": "Guardrails",
-    "default-output-guardrails": "Guardrails",
 }
 """What a later version acts on; until then a request that asks for it is refused."""
 
@@ -53,6 +56,7 @@ RESPONSE_HEADERS: Mapping[str, str] = {
     "dropped-params": "Parameters left out because the provider refuses them.",
     "adjusted-params": "Parameters renamed or changed to the provider's dialect.",
     "token-count": "`estimate` where a count of tokens is one: the provider cannot count.",
+    "guardrail-stream-mode": "`hold`, `window` or `monitor`: how output guardrails watch a stream.",
     "gateway-exception": "`true` on an error that the gateway itself made before any target.",
 }
 """What an answer may say, by the name after the family's prefix."""
@@ -97,7 +101,7 @@ class GatewayHeaders:
         """Refuse what is not available yet, rather than ignore it."""
         for name in self.fields.keys() & LATER_HEADERS.keys() if self.fields else ():
             raise InvalidRequest(
-                f"{LATER_HEADERS[name]} come in a later version; leave the header out until then.",
+                f"{LATER_HEADERS[name]} comes in a later version; leave the header out until then.",
                 param=self.family + name,
             )
 
@@ -133,6 +137,9 @@ class GatewayHeaders:
             strict=self._flag("strict-open-ai-compliance"),
             unsupported=self._one_of("unsupported-params", ("drop", "refuse", "pass")),
             retry_attempts=self._integer("retry-count", 0, MAX_RETRY_COUNT),
+            input_hooks=self._hooks("default-input-guardrails", "input"),
+            output_hooks=self._hooks("default-output-guardrails", "output"),
+            hook_events=self._flag("hook-events") or False,
         )
 
     def _custom_host(self) -> str | None:
@@ -153,6 +160,10 @@ class GatewayHeaders:
             if not _HEADER_NAME.fullmatch(name):
                 raise self._fault("forward-headers", "header names, separated by commas")
         return names
+
+    def _hooks(self, name: str, stage: Stage) -> tuple[AnyHook, ...]:
+        value = self.get(name)
+        return () if value is None else _parsed_hooks(value, stage, self.family + name)
 
     def _integer(self, name: str, low: int, high: int) -> int | None:
         value = self.get(name)
@@ -175,6 +186,15 @@ class GatewayHeaders:
     def _fault(self, name: str, wanted: str) -> InvalidRequest:
         header = self.family + name
         return InvalidRequest(f"The header {header} must hold {wanted}.", param=header)
+
+
+@lru_cache(maxsize=256)
+def _parsed_hooks(text: str, stage: Stage, header: str) -> tuple[AnyHook, ...]:
+    """Return the guardrails of a header; each text is parsed once, and a fault is not kept."""
+    try:
+        return parse_hooks(text.encode("latin-1"), stage, header)
+    except InvalidConfig as exc:
+        raise InvalidConfig(exc.message, exc.faults, param=header) from None
 
 
 def encode_fields(family: str, fields: Mapping[str, str]) -> RawHeaders:

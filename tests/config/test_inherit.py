@@ -35,7 +35,8 @@ def test_example_1() -> None:
 
     assert {
         "config.targets[0]": Policy(
-            retry=Retry(3, frozenset({429})), override_params={"temperature": 0, "user": "a"}
+            retry=Retry(3, frozenset({429}), retries_denials=False),
+            override_params={"temperature": 0, "user": "a"},
         ),
         "config.targets[1]": Policy(
             retry=Retry(1, frozenset({429, 500, 502, 503, 504, 529})),

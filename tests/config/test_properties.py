@@ -235,6 +235,7 @@ def _expected_retry(retry: dict[str, Any] | None) -> Retry | None:
         on_status_codes=frozenset(retry.get("on_status_codes", [429, 500, 502, 503, 504, 529])),
         use_retry_after=retry.get("use_retry_after_header", False),
         jitter=retry.get("jitter", False),
+        retries_denials="on_status_codes" not in retry,
     )
 
 
