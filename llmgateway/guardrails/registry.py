@@ -14,6 +14,11 @@ ENTRY_POINTS = "llmgateway.checks"
 """The group in which packages name a check, or a module or list of checks."""
 _BUILTIN = ("text", "data", "request", "rewrite", "outside")
 _GROUP = "default."
+# What Portkey's hosted service calls them.
+_HOSTED = {
+    "default.isalluppercase": "default.alluppercase",
+    "default.isalllowercase": "default.alllowercase",
+}
 
 
 class Checks(Mapping[str, Check]):
@@ -30,8 +35,8 @@ class Checks(Mapping[str, Check]):
 
     def __getitem__(self, id: str) -> Check:
         """Return a check; an id without a dot gets `default.`, its case does not matter."""
-        full = id if "." in id else _GROUP + id
-        return self._checks[self._aliases.get(full.lower(), full)]
+        full = (id if "." in id else _GROUP + id).lower()
+        return self._checks[self._aliases.get(_HOSTED.get(full, full), full)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._checks)

@@ -112,4 +112,101 @@ def contains(
     )
 
 
-CHECKS = (regex_match, contains)
+def _counted(subject: Subject, name: str, count: int, least: int, most: int, not_: bool) -> Verdict:
+    """Judge a count; `name` is that of its member of the data: `wordCount`."""
+    inside = least <= count <= most
+    passed = judged(inside, not_)
+    unit = {"sentenceCount": "Count", "wordCount": "Words", "characterCount": "Characters"}[name]
+    data = {
+        "explanation": f"{name} is {count}, {'within' if inside else 'outside'} {least} to {most}",
+        name: count,
+        f"min{unit}": least,
+        f"max{unit}": most,
+        "not": not_,
+        "textExcerpt": excerpt(subject.text),
+    }
+    return Verdict(passed, data)
+
+
+@check("default.sentenceCount", blocking=False)
+def sentence_count(
+    subject: Subject,
+    min_sentences: int = 0,
+    max_sentences: int = 99999,
+    not_: Not = False,
+) -> Verdict:
+    """Pass when the number of sentences is within the bounds; `.`, `!` and `?` end them."""
+    text = demand_text(subject).translate(_ENDS)
+    count = sum(1 for piece in text.split(".") if piece.strip())
+    return _counted(subject, "sentenceCount", count, min_sentences, max_sentences, not_)
+
+
+_ENDS = str.maketrans("!?", "..")
+
+
+@check("default.wordCount", blocking=False)
+def word_count(
+    subject: Subject, min_words: int = 0, max_words: int = 99999, not_: Not = False
+) -> Verdict:
+    """Pass when the number of words is within the bounds; white space parts them."""
+    count = len(demand_text(subject).split())
+    return _counted(subject, "wordCount", count, min_words, max_words, not_)
+
+
+@check("default.characterCount", blocking=False)
+def character_count(
+    subject: Subject, min_characters: int = 0, max_characters: int = 9999999, not_: Not = False
+) -> Verdict:
+    """Pass when the number of characters (Unicode code points) is within the bounds."""
+    count = len(demand_text(subject))
+    return _counted(subject, "characterCount", count, min_characters, max_characters, not_)
+
+
+@check("default.alluppercase", blocking=False)
+def all_upper_case(subject: Subject, not_: Not = False) -> Verdict:
+    """Pass when the text is written in capitals; what has no case does not matter."""
+    text = demand_text(subject)
+    return _cased(text, text == text.upper(), "upper", not_)
+
+
+@check("default.alllowercase", blocking=False)
+def all_lower_case(subject: Subject, not_: Not = False) -> Verdict:
+    """Pass when the text is written without capitals; what has no case does not matter."""
+    text = demand_text(subject)
+    return _cased(text, text == text.lower(), "lower", not_)
+
+
+def _cased(text: str, is_so: bool, case: str, not_: bool) -> Verdict:
+    said = f"The text is {'' if is_so else 'not '}all {case} case"
+    data = {"explanation": said, "not": not_, "textExcerpt": excerpt(text)}
+    return Verdict(judged(is_so, not_), data)
+
+
+@check("default.endsWith", blocking=False)
+def ends_with(
+    subject: Subject, suffix: Annotated[str, "A full stop may follow it."], not_: Not = False
+) -> Verdict:
+    """Pass when the text ends with the suffix."""
+    text = demand_text(subject)
+    if not suffix:
+        raise CheckFailed("The suffix is empty")
+    ends = text.endswith((suffix, suffix + "."))
+    data = {
+        "explanation": f"The text {'ends' if ends else 'does not end'} with the suffix",
+        "suffix": suffix,
+        "not": not_,
+        "textExcerpt": excerpt(text),
+    }
+    return Verdict(judged(ends, not_), data)
+
+
+CHECKS = (
+    regex_match,
+    contains,
+    sentence_count,
+    word_count,
+    character_count,
+    all_upper_case,
+    all_lower_case,
+    ends_with,
+)

@@ -1,99 +1,156 @@
-"""How many tokens the texts have, by an estimate or by a counter of the app's own."""
+"""The check of a caller's JSON Web Token against a set of public keys.
+
+Sources: RFC 7515, 7517, 7519; reference/portkey, guardrails, section 3.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+import re
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any
 
-from annotated_types import Ge
-from pydantic import AfterValidator
+import orjson
+from pydantic import PlainValidator, WithJsonSchema
 
-from llmgateway.guardrails.base import CheckFailed, ParameterFault, Subject, Verdict
+from llmgateway.guardrails.base import CheckFailed, ParameterFault, Services, Subject, Verdict
 from llmgateway.guardrails.declare import check
-from llmgateway.guardrails.parameters import did_you_mean
+from llmgateway.types import JSON
 
-Counter = Callable[[str], int]
-ESTIMATE = "estimate"
-
-
-def estimated_tokens(text: str) -> int:
-    """Return UTF-8 bytes ÷ 3.5, rounded up; 0 for no text.
-
-    English is near 4 bytes a token, code near 3, Chinese 3 bytes a character of about one token,
-    so this errs on the high side for English prose and is near for the rest. A lone surrogate
-    counts as three bytes.
-    """
-    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    return -(-size * 2 // 7)
+_MAX_TOKEN = 16 * 1024
+_MAX_KEYS = 100
+_MIN_REFRESH_S = 60.0
+_CURVES = {"P-256": ("ES256",), "P-384": ("ES384",), "P-521": ("ES512",)}
+_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31557600}
+_DURATION = re.compile(
+    r"(\d{1,9})\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|y|yrs?|years?)"
+)
 
 
-_counters: dict[str, Counter] = {ESTIMATE: estimated_tokens}
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    match = _DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if match is None:
+        raise ParameterFault("A duration is a number of seconds, or a text like 30m, 12h or 1d")
+    return float(int(match[1]) * _UNITS[match[2][0]])
 
 
-def register_token_counter(name: str, counter: Counter) -> None:
-    """Let configs name a counter of the app's: `{"default.tokenLimit": {"counter": name}}`.
-
-    `counter` takes a text and returns its tokens; it runs in a thread, so it must be safe there.
-    Configs only name what the app's code has registered: no code comes from data. Call it before
-    configs are read, and again to replace one. Raises `ValueError` for the name `estimate`.
-    """
-    if name == ESTIMATE:
-        raise ValueError("The counter `estimate` cannot be replaced")
-    _counters[name] = counter
+Duration = Annotated[
+    float, PlainValidator(_seconds), WithJsonSchema({"type": ["string", "number"]})
+]
 
 
-def _known(name: str) -> str:
-    if name not in _counters:
-        raise ParameterFault(
-            f"No token counter {name[:100]!r} is registered{did_you_mean(name, _counters)}"
-        )
-    return name
-
-
-@check("default.tokenLimit", blocking=True)
-def token_limit(
+@check("default.jwt", stages=("input",), needs_text=False, window_limit=0)
+async def jwt(
     subject: Subject,
-    min_tokens: Annotated[int, Ge(0)] = 0,
-    max_tokens: Annotated[int, Ge(0)] | None = None,
-    counter: Annotated[str, AfterValidator(_known)] = ESTIMATE,
-    not_: bool = False,
+    jwks_uri: Annotated[str, "Where the public keys stand, as a JWK set."],
+    header_key: Annotated[str, "The header that holds the token."] = "Authorization",
+    cache_max_age: Annotated[float, "How many seconds keys are kept."] = 86400,
+    clock_tolerance: Annotated[float, "By how many seconds clocks may differ."] = 5,
+    max_token_age: Annotated[Duration, "From its `iat` on: seconds, or 30m, 12h, 1d."] = 86400.0,
+    *,
+    services: Services,
 ) -> Verdict:
-    """Pass when the texts in scope have between so and so many tokens, together.
+    """Pass when a header holds a valid token, signed with one of the keys.
 
-    The estimate is UTF-8 bytes ÷ 3.5, rounded up for each text. What a provider adds around
-    messages is not counted.
-
-    Args:
-        min_tokens: The fewest.
-        max_tokens: The most; none given, there is no such limit.
-        counter: `estimate`, or the name of a counter that the app has registered with
-            `register_token_counter`.
-        not_: Pass when the number is out of range.
+    The key says which algorithms it is for; `none` and shared secrets are never accepted.
     """
-    count = sum(_count(counter, text) for text in subject.texts)
-    is_inside = count >= min_tokens and (max_tokens is None or count <= max_tokens)
-    limits = f"at least {min_tokens}" if max_tokens is None else f"{min_tokens} to {max_tokens}"
-    return Verdict(
-        is_inside != not_,
-        {
-            "explanation": f"The text has {count} tokens ({counter}); {limits} are wanted",
-            "tokenCount": count,
-            "minTokens": min_tokens,
-            "maxTokens": max_tokens,
-            "counter": counter,
-            "not": not_,
-        },
-    )
+    library = _library()
+    token = _token(subject.headers.get(header_key.lower(), ""))
+    if not token:
+        return _failed("The token is missing")
+    try:
+        header = library.get_unverified_header(token)
+    except library.PyJWTError:
+        return _failed("The token cannot be read")
+    keys = await _keys(services, jwks_uri, cache_max_age, header.get("kid"))
+    key = _choose(keys, header)
+    if key is None:
+        return _failed("No key of the set fits the token")
+    try:
+        claims = library.decode(
+            token,
+            library.PyJWK(key, algorithm=header["alg"]),
+            algorithms=_algorithms(key),
+            leeway=clock_tolerance,
+            options={"verify_aud": False, "require": ["iat"]},
+        )
+    except library.PyJWTError as exc:
+        return _failed(f"The token is not valid: {type(exc).__name__}")
+    if time.time() - claims["iat"] > max_token_age + clock_tolerance:
+        return _failed("The token is too old")
+    return Verdict(True, {"explanation": "The token is valid"})
 
 
-def _count(name: str, text: str) -> int:
-    counter = _counters.get(name)
-    if counter is None:
-        raise CheckFailed(f"The token counter {name!r} is not registered in this process")
-    count = counter(text)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise CheckFailed(f"The token counter {name!r} did not return a number")
-    return count
+def _failed(explanation: str) -> Verdict:
+    return Verdict(False, {"explanation": explanation})
 
 
-CHECKS = (token_limit,)
+def _library() -> Any:
+    try:
+        # An optional dependency, wanted by this check alone.
+        return import_module("jwt")
+    except ImportError:
+        raise CheckFailed(
+            "default.jwt needs PyJWT, which this gateway lacks; install llmgateway[jwt]"
+        ) from None
+
+
+def _token(value: str) -> str:
+    scheme, _, rest = value.strip().partition(" ")
+    token = rest.strip() if scheme.lower() == "bearer" else value.strip()
+    return token if len(token) <= _MAX_TOKEN else ""
+
+
+async def _keys(services: Services, uri: str, max_age_s: float, kid: Any) -> list[JSON]:
+    """Return the set's keys; fetched anew for a key id that is not among those kept."""
+    name = f"jwks:{uri}"
+    kept: tuple[float, list[JSON]] | None = services.cached(name)
+    now = time.monotonic()
+    if kept is not None:
+        is_known = kid is None or any(key.get("kid") == kid for key in kept[1])
+        # Tokens with made-up ids must not make us ask again and again.
+        if is_known or now - kept[0] < _MIN_REFRESH_S:
+            return kept[1]
+    fetched = await services.fetch("GET", uri)
+    if not 200 <= fetched.status < 300:
+        raise CheckFailed(f"The key set answered with status {fetched.status}")
+    keys = _read_keys(fetched.body)
+    services.keep(name, (now, keys), max_age_s)
+    return keys
+
+
+def _read_keys(body: bytes) -> list[JSON]:
+    try:
+        found = orjson.loads(body)["keys"]
+        return [key for key in found if isinstance(key, dict)][:_MAX_KEYS]
+    except (ValueError, KeyError, TypeError):
+        raise CheckFailed("The key set cannot be read") from None
+
+
+def _choose(keys: list[JSON], header: Mapping[str, Any]) -> JSON | None:
+    kid, algorithm = header.get("kid"), header.get("alg")
+    fitting = [
+        key
+        for key in keys
+        if algorithm in _algorithms(key)
+        and key.get("use", "sig") == "sig"
+        and (kid is None or key.get("kid") == kid)
+    ]
+    # Without an id, only a set with one such key says which.
+    return fitting[0] if len(fitting) == 1 or (fitting and kid is not None) else None
+
+
+def _algorithms(key: JSON) -> tuple[str, ...]:
+    """Return what a public key can verify; nothing for a shared secret."""
+    kinds = {
+        "RSA": _RSA,
+        "EC": _CURVES.get(str(key.get("crv")), ()),
+        "OKP": ("EdDSA",) if key.get("crv") == "Ed25519" else (),
+    }
+    can = kinds.get(str(key.get("kty")), ())
+    stated = key.get("alg")
+    return can if stated is None else tuple(one for one in can if one == stated)
