@@ -46,13 +46,12 @@ def _event_slots(event: JSON) -> list[Slot]:
     are a text of their own. A transcript of no known type is one too.
     """
     voice = Voice(kind=SlotKind.DELTA, is_event=True)
-    kind, whole = event.get("type"), spots(event, "text")
+    kind, whole, tokens = event.get("type"), spots(event, "text"), event.get("logprobs")
     slots = [voice.slot(spot, "text", Place.TEXT) for spot in spots(event, "delta")]
     if kind == "transcript.text.done":
-        slots += _again(voice, whole)
-    else:
-        slots += [voice.slot(spot, "segments", Place.TEXT) for spot in whole]
-    return [*slots, *entry_tokens(event.get("logprobs"), voice)]
+        return [*slots, *_again(voice, whole), *entry_tokens(tokens, voice), voice.end()]
+    slots += [voice.slot(spot, "segments", Place.TEXT) for spot in whole]
+    return [*slots, *entry_tokens(tokens, voice)]
 
 
 SPEECH = OpenAIFormat(

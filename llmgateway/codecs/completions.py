@@ -5,7 +5,7 @@ from llmgateway.codecs.filtered import denials
 from llmgateway.codecs.logprobs import choice_tokens
 from llmgateway.codecs.openai import OpenAIFormat, has_list
 from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
-from llmgateway.codecs.spots import Voice, objects, spots, texts
+from llmgateway.codecs.spots import Voice, choice_end, objects, spots, texts
 from llmgateway.types import JSON
 
 
@@ -24,6 +24,8 @@ def completion_slots(body: JSON, part: Part) -> list[Slot]:
             voice = Voice(choice=number, kind=SlotKind.DELTA, is_event=True)
         slots += [voice.slot(spot, "text", Place.TEXT) for spot in spots(choice, "text")]
         slots += choice_tokens(choice, voice)
+        if voice.is_event:
+            slots += choice_end(choice, voice)
     return slots
 
 

@@ -74,13 +74,4 @@ def _put_plain(found: JSON, tokens: list[Any], number: int) -> Callable[[str], N
 def _token(
     token: str, put: Callable[[str], None], voice: Voice, channel: str, place: Place
 ) -> Slot:
-    return Slot(
-        token,
-        put,
-        role=voice.role,
-        kind=SlotKind.TOKEN,
-        place=place,
-        choice=voice.choice,
-        channel=voice.prefix + channel,
-        turn=voice.turn,
-    )
+    return Slot(token, put, **voice.facts(channel, place, kind=SlotKind.TOKEN))

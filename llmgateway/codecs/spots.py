@@ -113,28 +113,38 @@ class Voice:
     prefix: str = ""
     """What the names of the channels begin with."""
 
-    def slot(self, spot: Spot, channel: str, place: Place, **facts: Any) -> Slot:
-        """Return the slot of a text."""
-        facts.setdefault("kind", self.kind)
-        return Slot(
-            text_of(spot),
-            member(*spot),
-            role=self.role,
-            place=place,
-            choice=self.choice,
-            channel=self.prefix + channel,
-            turn=self.turn,
-            **facts,
-        )
+    def facts(self, channel: str, place: Place, **others: Any) -> dict[str, Any]:
+        """Return all of a slot but its text and what writes it."""
+        return {
+            "role": self.role,
+            "kind": self.kind,
+            "place": place,
+            "choice": self.choice,
+            "channel": self.prefix + channel,
+            "turn": self.turn,
+            **others,
+        }
 
-    def all(self, found: list[Spot], channel: str, place: Place, **facts: Any) -> list[Slot]:
+    def whole(self, channel: str, place: Place, **others: Any) -> dict[str, Any]:
+        """Return the facts of a text that comes whole, in a stream as well."""
+        is_delta = self.kind is SlotKind.DELTA
+        kind = SlotKind.TEXT if is_delta else self.kind
+        return self.facts(channel, place, **{"kind": kind, **others})
+
+    def slot(self, spot: Spot, channel: str, place: Place, **others: Any) -> Slot:
+        """Return the slot of a text."""
+        return Slot(text_of(spot), member(*spot), **self.facts(channel, place, **others))
+
+    def all(self, found: list[Spot], channel: str, place: Place, **others: Any) -> list[Slot]:
         """Return the slots of texts that come whole, each in a channel of its own."""
-        if self.kind is SlotKind.DELTA:
-            facts.setdefault("kind", SlotKind.TEXT)
         return [
-            self.slot(spot, f"{channel}:{number}", place, **facts)
+            Slot(text_of(spot), member(*spot), **self.whole(f"{channel}:{number}", place, **others))
             for number, spot in enumerate(found)
         ]
+
+    def end(self) -> Slot:
+        """Return what tells that all texts of the choice end with this event."""
+        return Slot("", _nowhere, **self.facts("", Place.TEXT, kind=SlotKind.END))
 
     def told(
         self, channel: str, place: Place, sources: Iterable[Source], **facts: Any
@@ -179,9 +189,18 @@ class Voice:
             for number, (container, key) in enumerate(found):
                 container[key] = "" if number else text
 
-        slot = self.slot(found[0], "", place, **{**facts, "kind": SlotKind.COPY})
-        slot.text, slot.put, slot.channel = "".join(map(text_of, found)), put, channel
-        return slot
+        text = "".join(map(text_of, found))
+        own = {"kind": SlotKind.COPY, "channel": channel}
+        return Slot(text, put, **{**self.facts("", place, **facts), **own})
+
+
+def choice_end(choice: JSON, voice: Voice) -> list[Slot]:
+    """Return the end of an event's choice, if the event finishes it."""
+    return [voice.end()] if isinstance(choice.get("finish_reason"), str) else []
+
+
+def _nowhere(text: str) -> None:
+    """Write nothing: there is no place."""
 
 
 def _copied(owners: list[Slot], found: list[Spot]) -> list[tuple[list[Spot], str]] | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from llmgateway.codecs.chat.words import call_name, message_slots, quotes
 from llmgateway.codecs.logprobs import choice_tokens
 from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
-from llmgateway.codecs.spots import Voice, obj, objects, spots, words_under
+from llmgateway.codecs.spots import Voice, choice_end, obj, objects, spots, words_under
 from llmgateway.types import JSON
 
 _ROLES: Final = {
@@ -85,8 +85,7 @@ def _declared(body: JSON) -> list[Slot]:
     slots += voice.all(described, "response_format", Place.OTHER)
     # The answer as the caller expects it, which the model may take over.
     expected = replace(voice, role="assistant", prefix="prediction/")
-    prediction = obj(body.get("prediction"))
-    return slots + message_slots({"content": prediction.get("content")}, expected)
+    return slots + message_slots(obj(body.get("prediction")), expected)
 
 
 _DESCRIPTIONS: Final = frozenset({"description"})
@@ -122,6 +121,7 @@ def _streamed(choice: JSON, _place: int) -> list[Slot]:
         *message_slots(obj(delta), voice, beside=spots(choice, "text")),
         *message_slots(obj(choice.get("message")), again),
         *choice_tokens(choice, voice),
+        *choice_end(choice, voice),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from llmgateway.codecs.slots import Place, Slot
+from llmgateway.codecs.slots import Place, Slot, json_slot
 from llmgateway.codecs.spots import Source, Spot, Voice, obj, objects, spots, walk, words_under
 from llmgateway.types import JSON
 
@@ -138,13 +138,13 @@ def _calls(message: JSON, voice: Voice) -> list[Slot]:
 
 
 def _call(call: JSON, member: str, channel: str, voice: Voice) -> list[Slot]:
-    """Return the arguments: a text of JSON, a custom tool's free text, or the object itself."""
-    given, name = call.get(member), call_name(call)
-    if isinstance(given, dict | list):
-        found = [found.spot for found in walk(given)]
-        return voice.all(found, channel, Place.TOOL_ARGUMENTS, tool=name)
+    """Return the arguments: a text of JSON, the object itself, or a custom tool's free text."""
+    given, name, place = call.get(member), call_name(call), Place.TOOL_ARGUMENTS
+    if member == "arguments" and isinstance(given, dict | list):
+        # Ollama's models among others send the object, which comes whole even in a stream.
+        return json_slot(call, member, **voice.whole(channel, place, tool=name))
     return [
-        voice.slot(spot, channel, Place.TOOL_ARGUMENTS, tool=name, is_json=member == "arguments")
+        voice.slot(spot, channel, place, tool=name, is_json=member == "arguments")
         for spot in spots(call, member)
     ]
 
