@@ -25,9 +25,9 @@ class LLMGatewayConfig(AppConfig):
 
     def ready(self) -> None:
         """Refuse to start with settings that cannot be used; find the project's guardrails."""
-        conf_of_project()
-        # Functions with `@check` are known once their module has been imported.
+        # First: functions with `@check` are known once they are imported, and settings name them.
         autodiscover_modules("guardrails")
+        conf_of_project()
         register_checks()
         setting_changed.connect(_look_again)
 

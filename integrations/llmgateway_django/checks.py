@@ -30,6 +30,8 @@ def register_checks() -> None:
     register(check_connections, "llmgateway")
     register(check_key_ring, "llmgateway")
     register(check_seals, "llmgateway", Tags.database)
+    register(check_guardrails, "llmgateway")
+    register(check_saved_guardrails, "llmgateway", Tags.database)
     register(check_deployment, "llmgateway", deploy=True)
 
 
@@ -87,6 +89,45 @@ def check_seals(databases: Iterable[str] | None = None, **_: Any) -> list[CheckM
 
 
 _MOST_NAMES = 20
+
+
+def check_guardrails(**_: Any) -> list[CheckMessage]:
+    """Tell of guardrails in the settings that cannot run."""
+    from llmgateway_django.guardrail_checks import faults_of_settings
+
+    return [
+        Error(
+            f"LLMGATEWAY: {fault}",
+            hint="Calls that this guardrail is demanded of are refused.",
+            id="llmgateway.E005",
+        )
+        for fault in faults_of_settings(conf_of_project().settings)
+    ]
+
+
+def check_saved_guardrails(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Tell of saved guardrails that cannot run, where a database may be asked."""
+    from llmgateway_django.guardrail_checks import faults_of_saved
+
+    for model in map(_model, ("Guardrail", "GuardrailVersion", "Workspace", "APIKey")):
+        using = router.db_for_read(model)
+        if using not in (databases or ()) or not _has_table(using, model._meta.db_table):
+            return []
+    faults = list(faults_of_saved(conf_of_project().settings))
+    if not faults:
+        return []
+    shown = "; ".join(faults[:_MOST_NAMES]) + ("; …" if len(faults) > _MOST_NAMES else "")
+    return [
+        Warning(
+            f"Saved guardrails cannot run: {shown}.",
+            hint="Install the app or package that has the check, or save the guardrail anew.",
+            id="llmgateway.W005",
+        )
+    ]
+
+
+def _model(name: str) -> Any:
+    return apps.get_model("llmgateway", name)
 
 
 def _has_table(using: str, name: str) -> bool:

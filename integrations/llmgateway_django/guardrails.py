@@ -23,6 +23,8 @@ from llmgateway_django.models import Guardrail, GuardrailVersion, Workspace
 
 __all__ = [
     "MAX_GUARDRAIL_BYTES",
+    "STAGES",
+    "Stage",
     "check_demands",
     "check_guardrail",
     "check_guardrail_json",
@@ -38,6 +40,7 @@ MAX_GUARDRAIL_BYTES = 256 * 2**10
 _DRAFT = "pg-draft"
 """What a guardrail is called while it is checked."""
 Stage = Literal["input", "output"]
+STAGES: tuple[Stage, ...] = ("input", "output")
 
 
 def checks_of_project() -> Checks:

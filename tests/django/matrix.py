@@ -15,9 +15,11 @@ from django.test import Client
 
 from llmgateway_django import audit
 from llmgateway_django.configs import save_config
+from llmgateway_django.guardrails import save_guardrail
 from llmgateway_django.keys import create_key
 from llmgateway_django.models import (
     AuditEvent,
+    Guardrail,
     Integration,
     Membership,
     RequestBody,
@@ -56,7 +58,12 @@ def make_world() -> World:
     shared = Integration.objects.create(name="theirs-shared", provider="openai")
     of_none = log_row(None, 3, model="theirs-model")
     event = audit.record(None, "created", shared)
-    world.rows["shared"] = {"integration": shared, "requestlog": of_none, "auditevent": event}
+    world.rows["shared"] = {
+        "integration": shared,
+        "guardrail": _guardrail("theirs-shared-by-all", None, "pg-theirs-shared"),
+        "requestlog": of_none,
+        "auditevent": event,
+    }
     for role in (*ROLES, *NOT_STAFF):
         world.clients[role] = _browser(world, role)
     world.before = fingerprint()
@@ -81,10 +88,17 @@ def _one_of_each(whose: str, workspace: Workspace, number: int) -> dict[str, Any
             workspace=workspace, slug=f"{whose}-slug", integration=integration
         ),
         "savedconfig": config,
+        "guardrail": _guardrail(f"{whose}-guardrail", workspace, f"pg-{whose}"),
         "apikey": create_key(workspace, f"{whose}-key").api_key,
         "requestlog": row,
         "auditevent": AuditEvent.objects.filter(workspace=str(workspace.pk))[0],
     }
+
+
+def _guardrail(name: str, workspace: Workspace | None, slug: str) -> Guardrail:
+    made: Guardrail = Guardrail.objects.create(workspace=workspace, name=name, slug=slug)
+    save_guardrail(made, [{"id": "default.contains", "parameters": {"words": [f"{slug}-word"]}}])
+    return made
 
 
 def _browser(world: World, role: str) -> Client:

@@ -54,6 +54,11 @@ PAGES = {
 versions GET    200  200  200  200  403  404  404
 versions POST   200  200  200  200  403  404  404
 """,
+    "guardrail": _KEPT
+    + """
+versions GET    200  200  200  200  403  404  404
+versions POST   200  200  200  200  403  404  404
+""",
     "apikey": """
 list     GET    200  200  200  200  403  200  200
 list     POST   200  200  200  200  403  200  200
@@ -112,6 +117,14 @@ def posted(world: World, whose: str, model: str, page: str) -> dict[str, Any]:
         "integration": {"name": "new", "base_url": "", "is_active": "on"},
         "virtualkey": {"slug": "new", "integration": place["integration"].pk, "allowed_models": ""},
         "savedconfig": {"name": "new", "slug": "pc-new", "body": '{"provider": "groq"}'},
+        "guardrail": {
+            "name": "new",
+            "slug": "pg-new",
+            "status": "active",
+            "check_0": "default.contains",
+            "enabled_0": "on",
+            "parameters_0": '{"words": ["new"]}',
+        },
         "apikey": {"name": "new", "owner": "", "expires_at_0": "", "expires_at_1": ""},
         "workspace": {"name": "new", "slug": "new", **members},
     }

@@ -48,14 +48,18 @@ class GuardrailAdmin(VersionedAdmin):
         field.required = not request.user.is_superuser
         return field
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
         """Show the form with what each check takes, or take it."""
         known = checks_of_project()
         told = [(id_, help_of(known[id_])) for id_ in sorted(known)]
-        shown = {"checks_told": told, **(kwargs.pop("extra_context", None) or {})}
-        answer: HttpResponse = super().changeform_view(
-            request, *args, extra_context=shown, **kwargs
-        )
+        shown = {"checks_told": told, **(extra_context or {})}
+        answer: HttpResponse = super().changeform_view(request, object_id, form_url, shown)
         return answer
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

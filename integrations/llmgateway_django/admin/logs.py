@@ -5,6 +5,7 @@ Measured with such a log: counts, date hierarchies and filters with DISTINCT are
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,12 @@ class RequestLogAdmin(ReadOnlyAdmin):
         tries = [[_rounded(one.get(name)) for name, _title in _TRY] for one in row.attempts]
         return table(heads, tries) if tries else ""
 
+    @admin.display(description=_("guardrails"))
+    def guardrails(self, row: RequestLog) -> str:
+        """Return what guardrails and their checks decided, in the order in which they ran."""
+        rows = list(_decisions(row.hook_results))
+        return table(_DECISION, rows) if rows else ""
+
     @admin.display(description=_("metadata"))
     def shown_metadata(self, row: RequestLog) -> str:
         """Return the metadata as text."""
@@ -150,6 +157,7 @@ _DETAILS = (
     (None, ("trace_id", "status", "error", "method", "path", "endpoint", "stream")),
     (_("Who"), ("principal", "user", "workspace_name")),
     (_("Where to"), ("provider", "model", "target", "tries")),
+    (_("What it passed"), ("guardrails",)),
     (_("Time"), ("started", "shown_duration", "shown_first_byte")),
     (
         _("Tokens"),
@@ -176,6 +184,31 @@ _TRY = (
     ("duration_ms", _("duration in ms")),
     ("resent", _("resent")),
 )
+_DECISION = (_("when"), _("guardrail"), _("check"), _("verdict"), _("duration in ms"), _("error"))
+_PHASES = {
+    "before_request_hooks": _("request"),
+    "after_request_hooks": _("answer"),
+}
+
+
+def _decisions(results: Any) -> Iterator[Sequence[Any]]:
+    """Yield a row of the table for each guardrail, and then one for each check of it."""
+    if not isinstance(results, dict):
+        return
+    for phase, hooks in results.items():
+        for hook in hooks:
+            when, duration = _PHASES.get(phase, phase), _rounded(hook.get("execution_time"))
+            yield when, hook.get("id"), "", _verdict_of(hook), duration, ""
+            for check in hook.get("checks", ()):
+                duration = _rounded(check.get("execution_time"))
+                verdict, error = _verdict_of(check), check.get("error")
+                yield "", "", check.get("id"), verdict, duration, error
+
+
+def _verdict_of(result: dict[str, Any]) -> Any:
+    if result.get("deny"):
+        return _("denied")
+    return _("passed") if result.get("verdict") else _("failed")
 
 
 def _rounded(value: Any) -> Any:
