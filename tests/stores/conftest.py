@@ -11,6 +11,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from llmgateway_django.models import (
+    Guardrail,
     Integration,
     RequestBody,
     RequestLog,
@@ -89,6 +90,7 @@ def database(place: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
         for model in (
             Workspace,
             Integration,
+            Guardrail,
             get_user_model(),
             RequestLog,
             RequestBody,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,11 +18,17 @@ from llmgateway.stores import (
     Records,
     StoredKey,
 )
-from llmgateway.types.documents import SavedConfig, VirtualKey
+from llmgateway.types.documents import (
+    SavedConfig,
+    SavedGuardrail,
+    VirtualKey,
+    WorkspaceGuardrails,
+)
 from llmgateway.types.record import Record
 from llmgateway_django import models
 from llmgateway_django.configs import save_config
 from llmgateway_django.database import DatabaseThreads
+from llmgateway_django.guardrails import save_guardrail
 from llmgateway_django.keys import create_key
 from llmgateway_django.models import RequestBody, RequestLog, Workspace
 from llmgateway_django.stores import DjangoDocuments, DjangoKeyStore, DjangoRecords, log_id
@@ -82,6 +89,9 @@ class DjangoKeyShelf:
         return digest, StoredKey(f"key:{made.api_key.pk}", digest, str(workspace.pk))
 
 
+Document = VirtualKey | SavedConfig | SavedGuardrail
+
+
 class DocumentShelf(Protocol):
     """Documents, and a way to put some there."""
 
@@ -94,8 +104,12 @@ class DocumentShelf(Protocol):
         """Return the id of a workspace."""
         ...
 
-    async def put(self, workspace: str, document: VirtualKey | SavedConfig) -> None:
-        """Keep a document, in place of one of the same slug."""
+    async def put(self, workspace: str | None, document: Document) -> None:
+        """Keep a document, in place of one of the same slug; without a workspace for all."""
+        ...
+
+    async def demand(self, workspace: str, guardrails: WorkspaceGuardrails) -> None:
+        """Have a workspace demand these."""
         ...
 
 
@@ -109,9 +123,13 @@ class MemoryDocumentShelf:
         """Take its name for its id."""
         return name
 
-    async def put(self, workspace: str, document: VirtualKey | SavedConfig) -> None:
+    async def put(self, workspace: str | None, document: Document) -> None:
         """Keep it."""
         self.store.put(workspace, document)
+
+    async def demand(self, workspace: str, guardrails: WorkspaceGuardrails) -> None:
+        """Keep them."""
+        self.store.demand(workspace, guardrails)
 
 
 @dataclass
@@ -124,10 +142,18 @@ class DjangoDocumentShelf:
         """Make or find it."""
         return await in_thread(partial(self._workspace, name))
 
-    async def put(self, workspace: str, document: VirtualKey | SavedConfig) -> None:
+    async def put(self, workspace: str | None, document: Document) -> None:
         """Keep it as an operator would."""
-        put = self._put_key if isinstance(document, VirtualKey) else self._put_config
+        put: Any = {
+            VirtualKey: self._put_key,
+            SavedConfig: self._put_config,
+            SavedGuardrail: self._put_guardrail,
+        }[type(document)]
         await in_thread(partial(put, workspace, document))
+
+    async def demand(self, workspace: str, guardrails: WorkspaceGuardrails) -> None:
+        """Save them with the workspace."""
+        await in_thread(partial(self._demand, workspace, guardrails))
 
     def _workspace(self, slug: str) -> str:
         return str(Workspace.objects.get_or_create(slug=slug, defaults={"name": slug})[0].pk)
@@ -153,6 +179,18 @@ class DjangoDocumentShelf:
             workspace_id=workspace, slug=document.slug, defaults={"name": document.slug}
         )
         save_config(config, document.text)
+
+    def _put_guardrail(self, workspace: str | None, document: Any) -> None:
+        guardrail, _ = models.Guardrail.objects.get_or_create(
+            workspace_id=workspace, slug=document.slug, defaults={"name": document.slug}
+        )
+        save_guardrail(guardrail, **json.loads(document.text))
+
+    def _demand(self, workspace: str, guardrails: WorkspaceGuardrails) -> None:
+        row = Workspace.objects.get(pk=workspace)
+        row.input_guardrails = json.loads(guardrails.input or "[]")
+        row.output_guardrails = json.loads(guardrails.output or "[]")
+        row.save()
 
 
 class RecordShelf(Protocol):
