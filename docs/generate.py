@@ -125,7 +125,7 @@ def _kind(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f'`"{value}"`' for value in arguments)
     if origin is tuple:
-        return "list of texts"
+        return "list" if arguments == [Any] else "list of texts"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "table of texts" if arguments[-1] is SecretStr else "table"
     if origin is not None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from llmgateway.cli import main
 from llmgateway.cli.server_file import ServerSection
-from llmgateway.config import parse, patterns, schema
+from llmgateway.config import groups, parse, patterns, schema
 from llmgateway.config.conditions import _GROUPS, _OPERATORS
 from llmgateway.config.models import DEFAULT_RETRY_CODES
 from llmgateway.engine.authorize import KEY_HEADERS
@@ -98,10 +98,19 @@ def test_every_error_is_documented() -> None:
     assert "| 408 | `timeout_error` | null |" in source
 
 
-@pytest.mark.parametrize("shape", [schema.Target, schema.Retry, schema.Strategy, schema.Condition])
+@pytest.mark.parametrize(
+    "shape", [schema.Target, schema.Retry, schema.Strategy, schema.Condition, schema.Hook]
+)
 def test_every_config_key_is_documented(shape: type[BaseModel]) -> None:
     source = text("routing.md")
-    known = {"mode", "query", "then"}  # told by the tables of modes and the example of conditions
+    known = {
+        "mode",
+        "query",
+        "then",
+        "is_async",
+        "type",
+        "checks",
+    }  # told by the tables of modes and the example of conditions
 
     assert [] == [
         key for key in shape.model_fields if f"`{key}`" not in source and key not in known
@@ -139,6 +148,8 @@ def test_the_bounds_of_configs_are_the_true_ones() -> None:
     )
 
     assert bounds in text("routing.md")
+    hooks = f"may state {groups.MAX_HOOKS} guardrails and mutators, with {groups.MAX_CHECKS} checks"
+    assert hooks in text("routing.md")
 
 
 def test_the_limits_of_streams_are_the_true_ones() -> None:
