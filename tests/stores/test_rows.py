@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from llmgateway.settings import client_key_digest
 from llmgateway.stores import StoredKey
-from llmgateway.types.record import Record
+from llmgateway.types.record import Record, bare_results
 from llmgateway.types.usage import Usage
 from llmgateway_django.database import DatabaseThreads
 from llmgateway_django.keys import NewKey, create_key, peppers, revoke_key, rotate_key
@@ -85,6 +85,60 @@ async def test_a_row_says_what_the_record_does(database: str) -> None:
         first["resent"],
     )
     assert second["resent"] is True
+
+
+async def test_a_row_says_what_guardrails_decided_and_no_more(database: str) -> None:
+    check = {
+        "id": "default.contains",
+        "verdict": False,
+        "execution_time": 1.5,
+        "transformed": False,
+        "data": {"explanation": "found Apple", "textExcerpt": "Apple"},
+        "log": "Apple",
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "fail_on_error": False,
+        "error": {"name": "TimeoutError", "message": "Apple"},
+    }
+    hook = {"id": "pg-words", "verdict": False, "deny": True, "feedback": {"metadata": {"a": "b"}}}
+    results = {"before_request_hooks": [], "after_request_hooks": [{**hook, "checks": [check]}]}
+    records = [replace(a_record(), hook_results=results), a_record(2)]
+
+    await DjangoRecords().append(records)
+
+    rows = await in_thread(lambda: list(RequestLog.objects.order_by("pk")))
+    bare_check = {
+        "id": "default.contains",
+        "verdict": False,
+        "execution_time": 1.5,
+        "transformed": False,
+        "fail_on_error": False,
+        "error": "TimeoutError",
+    }
+    bare_hook = {"id": "pg-words", "verdict": False, "deny": True, "checks": [bare_check]}
+    bare = {"before_request_hooks": [], "after_request_hooks": [bare_hook]}
+    assert [bare, None] == [row.hook_results for row in rows]
+    assert bare == bare_results(bare)
+    assert 1 == await in_thread(RequestLog.objects.filter(hook_results__isnull=True).count)
+
+
+@pytest.mark.parametrize(
+    ("results", "bare"),
+    [
+        (None, None),
+        ({}, None),
+        ({"before_request_hooks": [], "after_request_hooks": []}, None),
+        (
+            {"before_request_hooks": [{"checks": [{"error": "what the user said"}]}]},
+            {"before_request_hooks": [{"checks": [{"error": "Error"}]}]},
+        ),
+        (
+            {"before_request_hooks": [{"checks": [{"error": {"message": "a"}}, 3]}, "b"]},
+            {"before_request_hooks": [{"checks": [{"error": "Error"}]}]},
+        ),
+    ],
+)
+def test_odd_results_are_bared_too(results: Any, bare: Any) -> None:
+    assert bare == bare_results(results)
 
 
 async def test_the_first_row_of_an_id_stays(database: str) -> None:
