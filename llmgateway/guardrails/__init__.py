@@ -15,7 +15,7 @@ from llmgateway.guardrails.base import (
     Verdict,
 )
 from llmgateway.guardrails.declare import Bound, Check, check, declared
-from llmgateway.guardrails.registry import Checks, builtin
+from llmgateway.guardrails.registry import Checks, builtin, known
 
 __all__ = [
     "Bound",
@@ -33,4 +33,5 @@ __all__ = [
     "builtin",
     "check",
     "declared",
+    "known",
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import orjson
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from llmgateway.guardrails.base import (
     CheckFailed,
@@ -77,7 +77,7 @@ async def webhook(
     subject: Subject,
     webhook_url: Annotated[URL, "It is sent the request (and answer) as JSON, without headers."],
     headers: Annotated[HeaderFields | None, "To send along; an object, or JSON of one."] = None,
-    timeout: Annotated[int, "In milliseconds."] = 3000,
+    timeout: Annotated[int, Field(gt=0, le=60_000), "In milliseconds."] = 3000,
     *,
     services: Services,
 ) -> Verdict:

@@ -7,12 +7,12 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from llmgateway.guardrails.declare import Check
+from llmgateway.guardrails.declare import Check, declared
 from llmgateway.guardrails.parameters import did_you_mean
 
 ENTRY_POINTS = "llmgateway.checks"
 """The group in which packages name a check, or a module or list of checks."""
-_BUILTIN = ("text", "data", "request", "rewrite", "outside")
+_BUILTIN = ("text", "data", "request", "rewrite", "outside", "tokens")
 _GROUP = "default."
 # What Portkey's hosted service calls them.
 _HOSTED = {
@@ -68,6 +68,17 @@ def _checks_in(found: object, name: str) -> list[Check]:
     if not checks:
         raise TypeError(f"The entry point {name!r} of {ENTRY_POINTS} names no check")
     return checks
+
+
+def known() -> Checks:
+    """Return all checks there are: ours, those of installed packages, those declared so far."""
+    found = _installed()
+    return found.with_checks(one for one in declared() if found.get(one.id) is not one)
+
+
+@cache
+def _installed() -> Checks:
+    return builtin().discover()
 
 
 @cache

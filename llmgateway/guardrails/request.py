@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from llmgateway.guardrails.base import CheckFailed, Subject, Verdict
 from llmgateway.guardrails.declare import check
 from llmgateway.guardrails.text import Not, Operator, judged
-from llmgateway.guardrails.tokens import jwt
 from llmgateway.types import JSON
 
 _REQUEST_TYPES: Mapping[str, str] = {
@@ -217,5 +216,4 @@ CHECKS = (
     model_rules,
     required_metadata_keys,
     allowed_request_types,
-    jwt,
 )

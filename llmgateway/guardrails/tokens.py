@@ -16,6 +16,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from llmgateway.guardrails.base import CheckFailed, ParameterFault, Services, Subject, Verdict
 from llmgateway.guardrails.declare import check
+from llmgateway.guardrails.outside import URL
 from llmgateway.types import JSON
 
 _MAX_TOKEN = 16 * 1024
@@ -46,7 +47,7 @@ Duration = Annotated[
 @check("default.jwt", stages=("input",), needs_text=False, window_limit=0)
 async def jwt(
     subject: Subject,
-    jwks_uri: Annotated[str, "Where the public keys stand, as a JWK set."],
+    jwks_uri: Annotated[URL, "Where the public keys stand, as a JWK set."],
     header_key: Annotated[str, "The header that holds the token."] = "Authorization",
     cache_max_age: Annotated[float, "How many seconds keys are kept."] = 86400,
     clock_tolerance: Annotated[float, "By how many seconds clocks may differ."] = 5,
@@ -154,3 +155,6 @@ def _algorithms(key: JSON) -> tuple[str, ...]:
     can = kinds.get(str(key.get("kty")), ())
     stated = key.get("alg")
     return can if stated is None else tuple(one for one in can if one == stated)
+
+
+CHECKS = (jwt,)
