@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
+from llmgateway.engine.asking import GuardRoom
 from llmgateway.engine.authorize import Authenticate, Authorizer
 from llmgateway.engine.check import SettingsFault, check_settings
 from llmgateway.engine.compile import Compiler
+from llmgateway.engine.demands import Guardrails
 from llmgateway.engine.live import LiveStreams
 from llmgateway.engine.pipeline import Engine
 from llmgateway.engine.recorder import Recorder
 from llmgateway.engine.world import World
+from llmgateway.guardrails import known
 from llmgateway.http.app import App
 from llmgateway.http.calls import Reader
 from llmgateway.http.tries import FailedTries
@@ -78,11 +81,18 @@ class Gateway:
         )
         documents = documents or MemoryDocuments()
         keys = keys or keys_of(self.settings)
+        compiler = Compiler(
+            self.registry,
+            self.settings,
+            documents,
+            Guardrails(known, self.settings, documents),
+        )
+        room = GuardRoom(self.settings, self._world, compiler.plan_of_model)
         self._app = App(
-            engine=Engine(self.settings, self._world),
+            engine=Engine(self.settings, self._world, room),
             recorder=self.recorder,
             authorizer=Authorizer(self.settings, keys, authenticate),
-            compiler=Compiler(self.registry, self.settings, documents),
+            compiler=compiler,
             documents=documents,
             reader=Reader(self.registry),
             live=LiveStreams(keys),

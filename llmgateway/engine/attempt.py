@@ -12,7 +12,7 @@ import orjson
 
 from llmgateway.codecs.base import Format, Framing
 from llmgateway.codecs.sse import SSESplitter
-from llmgateway.engine.headers import client_headers
+from llmgateway.engine.headers import client_headers, with_type
 from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.output import output_of
 from llmgateway.engine.plan import Target
@@ -250,11 +250,3 @@ class _Attempt:
 @lru_cache(maxsize=8)
 def _timeouts(connect_s: float, first_byte_s: float, idle_s: float) -> Timeouts:
     return Timeouts(connect_s, first_byte_s, idle_s)
-
-
-def with_type(headers: RawHeaders, content_type: bytes | None) -> RawHeaders:
-    """Return a head with another content type; None: with its own."""
-    if content_type is None:
-        return headers
-    kept = tuple((name, value) for name, value in headers if name != b"content-type")
-    return ((b"content-type", content_type), *kept)

@@ -44,16 +44,10 @@ class Outgoing:
         return model if isinstance(model, str) else call.model
 
 
-def outgoing(
-    call: Call, target: Target, service: Service, unsupported: str, world: World, *, reread: bool
-) -> Outgoing:
-    """Make the body for a target.
-
-    `reread`: a policy has read the body, so what is sent must be what was read (S3).
-    Raises `InvalidRequest`.
-    """
+def asked_of(call: Call, target: Target) -> JSON | None:
+    """Return what a target is asked for: the caller's body with the config's overrides."""
     if call.body is None:
-        return Outgoing(call.raw, stream=call.stream)
+        return None
     asked = call.body
     if call.method == "POST" and target.policy.override_params:
         asked = {**asked, **target.policy.override_params}
@@ -61,6 +55,26 @@ def outgoing(
         asked = {**asked, "model": call.model}  # written @provider/model
     if "model" in call.from_path:
         asked = renamed(asked, call.body.get("model"), asked.get("model"))
+    return asked
+
+
+def outgoing(
+    call: Call,
+    target: Target,
+    service: Service,
+    asked: JSON | None,
+    unsupported: str,
+    world: World,
+    *,
+    reread: bool,
+) -> Outgoing:
+    """Make the body for a target, of what it is asked for.
+
+    `reread`: a policy has read the body, so what is sent must be what was read (S3).
+    Raises `InvalidRequest`.
+    """
+    if call.body is None or asked is None:
+        return Outgoing(call.raw, stream=call.stream)
     if service.codec is None or service.door is None:
         return _native(call, target, service, asked, unsupported, reread=reread)
     if isinstance(call.raw, bytes):

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+import orjson
+
 from llmgateway.config import DEFAULT_CONFIG, Config, parse_config
+from llmgateway.engine.demands import NO_DEMANDS, Demands, Guardrails
 from llmgateway.engine.permit import check_config
 from llmgateway.engine.plan import Plan
 from llmgateway.engine.resolve import resolve
@@ -40,7 +43,14 @@ class Compiler:
     known by the config's text and by the virtual keys that it uses as they are now.
     """
 
-    def __init__(self, registry: Registry, settings: Settings, documents: Documents) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        documents: Documents,
+        guardrails: Guardrails,
+    ) -> None:
+        self._guardrails = guardrails
         self._registry = registry
         self._settings = settings
         self._documents = documents
@@ -68,6 +78,11 @@ class Compiler:
         """Return the plan of what the call itself names, whatever configs there are."""
         return await self._plan(call, _NONE)
 
+    async def plan_of_model(self, call: Call, model: str) -> Plan:
+        """Return the plan of a call that asks for a model and has no config: `@slug/model`."""
+        text = orjson.dumps({"override_params": {"model": model}}).decode()
+        return await self._plan(call, self._parsed(text, False))
+
     async def _plan(self, call: Call, stated: _Stated) -> Plan:
         keys = await self._keys(call, stated.slugs) if stated.slugs else _NO_KEYS
         return self._resolved(
@@ -77,6 +92,7 @@ class Compiler:
             call.virtual_key,
             tuple(sorted(call.options.items())),
             call.overrides.custom_host is not None,
+            await self._guardrails.demanded(call, stated.config) if call.is_guarded else NO_DEMANDS,
         )
 
     async def _stated(self, call: Call, config: str) -> _Stated:
@@ -100,8 +116,9 @@ class Compiler:
         virtual_key: VirtualKey | None,
         options: tuple[tuple[str, str], ...],
         custom_host: bool,
+        demands: Demands,
     ) -> Plan:
-        return resolve(
+        plan = resolve(
             stated.config,
             self._registry,
             self._settings,
@@ -112,6 +129,7 @@ class Compiler:
             trusted=stated.trusted,
             virtual_keys={key.slug: key for key in keys},
         )
+        return self._guardrails.guarded(plan, demands)
 
 
 def _parsed(text: str, trusted: bool) -> _Stated:

@@ -173,3 +173,11 @@ def _passes_down(name: bytes, exposed: tuple[str, ...]) -> bool:
         return True
     is_exposed = name.decode("latin-1") in [other.lower() for other in exposed]
     return is_exposed and name not in NEVER_DOWN and not name.startswith(OUR_FAMILIES)
+
+
+def with_type(headers: RawHeaders, content_type: bytes | None) -> RawHeaders:
+    """Return a head with another content type; None: with its own."""
+    if content_type is None:
+        return headers
+    kept = tuple((name, value) for name, value in headers if name != b"content-type")
+    return ((b"content-type", content_type), *kept)

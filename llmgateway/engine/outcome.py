@@ -61,6 +61,8 @@ class Outcome:
     """Whether no answer came: retried whatever the list of statuses says."""
     is_estimate: bool = False
     """Whether the body is a count of tokens that nobody counted."""
+    is_denied: bool = False
+    """Whether a guardrail denied the answer: a 446 that costs what the answer cost."""
     repeatable: bool = True
     """False where the request's body was a stream that is now spent."""
 
@@ -73,6 +75,18 @@ class Outcome:
     def failed(cls, error: GatewayError, **facts: object) -> Outcome:
         """Return the outcome of a try that an error of ours ended."""
         return cls(status=error.status, error=error, **facts)  # type: ignore[arg-type]  # named facts
+
+    @classmethod
+    def denied(cls, error: GatewayError, answer: Outcome, usage: Usage) -> Outcome:
+        """Return the outcome of an answer that a guardrail denies."""
+        return cls(
+            error.status,
+            answer.headers,
+            error=error,
+            usage=usage,
+            repeatable=answer.repeatable,
+            is_denied=True,
+        )
 
 
 @value(frozen=True, slots=True)
@@ -93,3 +107,5 @@ class Reply:
     is_estimate: bool = False
     dropped: tuple[str, ...] = field(default=())
     adjusted: tuple[str, ...] = field(default=())
+    stream_mode: str | None = None
+    """How guardrails watch the stream, where they do."""

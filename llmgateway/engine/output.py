@@ -150,7 +150,7 @@ class AsArray:
 
 
 def output_of(prepared: Prepared, call: Call) -> Output:
-    """Return how a target's events become the caller's."""
+    """Return how a target's events become the caller's; guarded, they stay events until then."""
     events: Output
     if prepared.translation is not None:
         events = Translating(
@@ -160,6 +160,11 @@ def output_of(prepared: Prepared, call: Call) -> Output:
         events = PassedOn(
             prepared.answers_in, call.trace_id, prepared.secrets, hide_usage=prepared.hide_usage
         )
-    if "alt" in call.params and call.params["alt"] != "sse":
+    if is_array(call) and not prepared.is_guarded:
         return AsArray(events)
     return events
+
+
+def is_array(call: Call) -> bool:
+    """Tell whether the caller wants a stream as the elements of one array."""
+    return "alt" in call.params and call.params["alt"] != "sse"

@@ -12,9 +12,13 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from llmgateway.config import Facts, Leaf, Retry
+from llmgateway.engine.asking import GuardRoom
 from llmgateway.engine.attempt import attempt
+from llmgateway.engine.body import asked_of
 from llmgateway.engine.counting import estimated
 from llmgateway.engine.doors import format_of
+from llmgateway.engine.guard import Told
+from llmgateway.engine.guarding import Guarding
 from llmgateway.engine.outcome import Outcome, Reply
 from llmgateway.engine.plan import Plan, Target
 from llmgateway.engine.prepare import Prepared, prepare
@@ -68,6 +72,16 @@ class Engine:
 
     settings: Settings
     world: World = field(repr=False)
+    room: GuardRoom = field(repr=False)
+
+    async def ask(self, call: Call, plan: Plan) -> Outcome:
+        """Try the first target of a plan for a guardrail: without guardrails, without a record."""
+        leaf = next(plan.config.leaves())
+        target = plan.targets[leaf.path]
+        prepared = prepare(
+            call, target, self.settings, self.world, asked=asked_of(call, target), reread=False
+        )
+        return await attempt(call, target, prepared, self.settings, self.world)
 
     async def run(self, call: Call, plan: Plan, draft: Draft) -> Reply:
         """Answer a call: route, try, retry, fall back.
@@ -79,7 +93,7 @@ class Engine:
         progress = _Progress()
         tried = await self._route(call, plan, draft, progress)
         _describe(draft, tried)
-        reply = self._reply(call, tried, progress)
+        reply = self._reply(call, tried, progress, draft.told)
         if draft.bodies is not None and isinstance(reply.body, bytes):
             draft.bodies.begin_answer(reply.headers, reply.body)
         if tried.outcome.stream is None:
@@ -121,6 +135,7 @@ class Engine:
             except BaseException:
                 await tried.outcome.discard()
                 raise
+            _settle(draft, tried.outcome)
             await tried.outcome.discard()
 
     def _has_tried_enough(self, draft: Draft) -> bool:
@@ -130,9 +145,20 @@ class Engine:
     # ---- inner ring
 
     async def try_target(self, call: Call, plan: Plan, target: Target, draft: Draft) -> Tried:
+        guarding = self.room.guarding(call, target, self) if target.guards else None
+        draft.told = None if guarding is None else guarding.told
         try:
+            asked = asked_of(call, target)
+            if guarding is not None:
+                asked = await guarding.check_request(asked)
             prepared = prepare(
-                call, target, self.settings, self.world, reread=plan.config.reads_params
+                call,
+                target,
+                self.settings,
+                self.world,
+                asked=asked,
+                reread=plan.config.reads_params or guarding is not None,
+                is_guarded=guarding is not None,
             )
         except GatewayError as error:
             outcome = self._unsent(call, target, error)
@@ -145,9 +171,9 @@ class Engine:
         )
         waits, tries = _NO_WAITS, 0
         while True:
-            outcome = await self._attempt(call, target, prepared, draft)
+            outcome = await self._attempt(call, target, prepared, guarding, draft)
             if outcome.error is not None and self._is_lost(outcome):
-                outcome = await self._attempt(call, target, prepared, draft, resent=True)
+                outcome = await self._attempt(call, target, prepared, guarding, draft, resent=True)
             tries += 1
             count = waits.retries
             if not is_retriable(outcome, retry):
@@ -159,8 +185,10 @@ class Engine:
             if step is None or self.world.monotonic() + step[0] >= call.deadline:
                 count = -1 if retry.attempts else 0
                 break
+            _settle(draft, outcome)
             await outcome.discard()
-            await self.world.sleep(step[0])
+            if step[0]:
+                await self.world.sleep(step[0])
             waits = step[1]
         return Tried(outcome.status, outcome, target, prepared, tries, count)
 
@@ -184,12 +212,21 @@ class Engine:
         return Outcome.failed(error) if counted is None else counted
 
     async def _attempt(
-        self, call: Call, target: Target, prepared: Prepared, draft: Draft, *, resent: bool = False
+        self,
+        call: Call,
+        target: Target,
+        prepared: Prepared,
+        guarding: Guarding | None,
+        draft: Draft,
+        *,
+        resent: bool = False,
     ) -> Outcome:
         """Try once and note it in the draft, also where the client's leaving ends it."""
         started = self.world.monotonic()
         try:
             outcome = await attempt(call, target, prepared, self.settings, self.world)
+            if guarding is not None:
+                outcome = await guarding.check_answer(outcome, prepared)
         except BaseException as raised:
             if isinstance(raised, GatewayError):
                 error = raised
@@ -218,7 +255,7 @@ class Engine:
 
     # ---- the answer
 
-    def _reply(self, call: Call, tried: Tried, progress: _Progress) -> Reply:
+    def _reply(self, call: Call, tried: Tried, progress: _Progress, told: Told | None) -> Reply:
         outcome, prepared = tried.outcome, tried.prepared
         status, body, error = outcome.status, outcome.body, outcome.error
         headers = outcome.headers
@@ -229,7 +266,10 @@ class Engine:
                     "holds; its operator has to renew it."
                 )
             status = error.status
-            body = orjson.dumps(format_of(call.endpoint).encode_error(error, call.trace_id))
+            words = format_of(call.endpoint).encode_error(error, call.trace_id)
+            if told is not None and (results := told.as_json()):
+                words.setdefault("hook_results", results)
+            body = orjson.dumps(words)
             headers = _error_headers(headers)
         return Reply(
             status=status,
@@ -243,6 +283,7 @@ class Engine:
             is_estimate=outcome.is_estimate,
             dropped=prepared.dropped if prepared else (),
             adjusted=prepared.adjusted if prepared else (),
+            stream_mode=None if told is None or error is not None else told.stream_mode,
         )
 
 
@@ -250,6 +291,12 @@ def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[byte
     """Return a provider's head for a body that we have written anew."""
     kept = tuple((n, v) for n, v in headers if n not in (b"content-type", b"content-disposition"))
     return ((b"content-type", b"application/json"), *kept)
+
+
+def _settle(draft: Draft, outcome: Outcome) -> None:
+    """Note what an answer has cost that a guardrail denied and that will not go out."""
+    if outcome.is_denied:
+        draft.spent = draft.spent.plus(outcome.usage)
 
 
 def _describe(draft: Draft, tried: Tried) -> None:

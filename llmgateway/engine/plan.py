@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from llmgateway.codecs.base import Codec, Door
 from llmgateway.config import Config, Policy
+from llmgateway.engine.bind import NO_GUARDS, Guards
 from llmgateway.providers.base import Endpoint, Provider
 from llmgateway.types.documents import VirtualKey
 
@@ -52,6 +53,8 @@ class Target:
     has_own_secret: bool = False
     """Whether a secret option of the config or the request's headers stands for a key."""
     stored: StoredCredential | None = None
+    guards: Guards = NO_GUARDS
+    """What its requests and answers must pass."""
     virtual_key: VirtualKey | None = None
     """Whose credential it uses, in place of the settings'."""
     chosen_model: str | None = None

@@ -45,12 +45,21 @@ class Prepared:
     credential_is_stored: bool = False
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+    is_guarded: bool = False
+    """Whether guardrails look at the answer before it goes out."""
 
 
 def prepare(
-    call: Call, target: Target, settings: Settings, world: World, *, reread: bool
+    call: Call,
+    target: Target,
+    settings: Settings,
+    world: World,
+    *,
+    asked: JSON | None,
+    reread: bool,
+    is_guarded: bool = False,
 ) -> Prepared:
-    """Build the request for a target.
+    """Build the request for a target, of what it is asked for; see `asked_of`.
 
     `reread`: a policy has read the body, so what is sent must be what was read (S3).
     Raises `EndpointNotSupported` where the provider does not serve the endpoint,
@@ -63,7 +72,7 @@ def prepare(
         call.overrides.unsupported or target.policy.unsupported or settings.unsupported_params
     )
     reread = reread or limits_models(call, target)
-    body = outgoing(call, target, service, unsupported, world, reread=reread)
+    body = outgoing(call, target, service, asked, unsupported, world, reread=reread)
     model = body.model_for(call)
     check_models(call, target, body.asked, model)
     envelope = envelope_for(call, target, service, body, settings)
@@ -83,4 +92,5 @@ def prepare(
         credential_is_stored=envelope.credential_is_stored,
         dropped=body.dropped,
         adjusted=body.adjusted,
+        is_guarded=is_guarded,
     )

@@ -8,18 +8,20 @@ import threading
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from weakref import WeakSet
 
 from llmgateway.engine.bodies import Bodies
+from llmgateway.engine.guard import Told
 from llmgateway.engine.world import World
 from llmgateway.errors import GatewayError
 from llmgateway.redaction import redacted_text, redacted_value, redacting_logger
 from llmgateway.settings import Limits
 from llmgateway.stores import Records
 from llmgateway.transport.forks import at_fork
-from llmgateway.types.record import AttemptRecord, Record
+from llmgateway.types.record import AttemptRecord, Record, bare_results
 from llmgateway.types.usage import NO_USAGE, Usage
 
 logger = redacting_logger(__name__)
@@ -51,6 +53,8 @@ class Recorder:
         self._queue: deque[tuple[Record, int]] = deque()
         self._writers: dict[AbstractEventLoop, _Writer] = {}
         self._bytes = 0
+        self._waiting: set[asyncio.Task[None]] = set()
+        """Records that wait for guardrails; each is bounded by the checks' own times."""
         self.dropped = 0
         """How many records the bounds and the store's failures cost, since the start."""
         _recorders.add(self)
@@ -60,6 +64,7 @@ class Recorder:
         self._lock = threading.RLock()  # a thread that is not here may hold the old one
         self._queue.clear()
         self._writers.clear()
+        self._waiting.clear()
         self._bytes = 0
 
     def begin(self, method: str, path: str) -> Draft:
@@ -69,11 +74,21 @@ class Recorder:
             draft.bodies = Bodies(self._limits.max_logged_body_bytes)
         return draft
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record, told: Told | None = None) -> None:
         """Queue a record; over the bounds it is dropped and counted.
 
-        Outside of an event loop it waits for the next call inside of one.
+        With `told` it waits for the guardrails that run beside the call. Outside of an event loop
+        it waits for the next call inside of one.
         """
+        if told is not None:
+            try:
+                task = asyncio.get_running_loop().create_task(self._take_later(record, told))
+            except RuntimeError:
+                pass  # nobody is there to wait; what they would have told is lost
+            else:
+                self._waiting.add(task)
+                task.add_done_callback(self._waiting.discard)
+                return
         size = _size_of(record)
         with self._lock:
             fits = (
@@ -101,9 +116,24 @@ class Recorder:
         Not for batches that another loop has in hand: they are that loop's, and waiting for a loop
         that may itself be waiting for this one could last for ever.
         """
-        writer = self._writer_of(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        if waiting := [task for task in self._waiting if task.get_loop() is loop]:
+            await asyncio.wait(waiting)
+        writer = self._writer_of(loop)
         while (task := writer.start()) is not None:
             await asyncio.wait({task})
+
+    async def _take_later(self, record: Record, told: Told) -> None:
+        try:
+            await asyncio.wait(told.beside)
+        finally:
+            results = [
+                result
+                for task in told.beside
+                if task.done() and not task.cancelled() and task.exception() is None
+                for result in task.result()
+            ]
+            self.take(replace(record, hook_results=bare_results(told.for_record(results))))
 
     def _writer_of(self, loop: AbstractEventLoop) -> _Writer:
         writer = self._writers.get(loop)
@@ -236,11 +266,16 @@ class Draft:
     stream = False
     first_byte_ms: float | None = None
     usage: Usage = NO_USAGE
+    """Of the answer."""
+    spent: Usage = NO_USAGE
+    """Of answers that a guardrail denied before it."""
     metadata = _NO_METADATA
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
     bodies: Bodies | None = None
     """Where they are logged."""
+    told: Told | None = None
+    """What the guardrails of the last target have told, where it has some."""
     _finished = False
 
     def __init__(self, recorder: Recorder, world: World, method: str, path: str) -> None:
@@ -269,7 +304,7 @@ class Draft:
         if self._finished:
             return
         self._finished = True
-        bodies = self.bodies
+        bodies, told = self.bodies, self.told
         self._recorder.take(
             Record(
                 id=self._record_id,
@@ -290,7 +325,7 @@ class Draft:
                 model=None if self.model is None else _clean(self.model),
                 stream=self.stream,
                 first_byte_ms=self.first_byte_ms,
-                usage=self.usage,
+                usage=self.usage if self.spent is NO_USAGE else self.spent.plus(self.usage),
                 attempts=tuple(self.attempts),
                 metadata=redacted_value(self.metadata) if self.metadata else self.metadata,
                 dropped=tuple(map(_clean, self.dropped)),
@@ -298,7 +333,9 @@ class Draft:
                 user=self.user,
                 request_body=None if bodies is None else bodies.request,
                 response_body=None if bodies is None else bodies.answer,
-            )
+                hook_results=None if told is None else bare_results(told.for_record()),
+            ),
+            told if told is not None and told.beside else None,
         )
 
     def _elapsed_ms(self) -> float:

@@ -34,6 +34,8 @@ def is_retriable(outcome: Outcome, retry: Retry) -> bool:
         return False
     if outcome.never_sent:
         return True
+    if outcome.is_denied and retry.retries_denials:
+        return True
     return outcome.status in retry.on_status_codes
 
 
@@ -42,11 +44,13 @@ def next_wait(
 ) -> tuple[float, Waits] | None:
     """Return the seconds to wait before the next try, or None where there shall be none.
 
-    Back-off is 1, 2, 4, 8, … s. A 429's own wait replaces it where the policy says so; one that
-    is over the budget ends the retrying.
+    Back-off is 1, 2, 4, 8, … s, and none after an answer that a guardrail denied. A 429's own wait
+    replaces it where the policy says so; one that is over the budget ends the retrying.
     """
     if waits.retries >= retry.attempts:
         return None
+    if outcome.is_denied:  # the provider is well: another answer is all that is wanted
+        return 0.0, Waits(waits.retries + 1, waits.honoured_s, waits.honoured)
     asked = outcome.retry_after_s
     if retry.use_retry_after and outcome.status == 429 and asked is not None:
         total = waits.honoured_s + asked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from llmgateway.codecs.base import Event, EventKind, Watch
 from llmgateway.engine.live import LiveStreams
@@ -14,6 +14,7 @@ from llmgateway.engine.recorder import Draft
 from llmgateway.errors import (
     ClientDisconnected,
     GatewayError,
+    HooksFailed,
     InternalError,
     StreamAborted,
     TransportError,
@@ -120,7 +121,7 @@ class EventStream:
         size = 0
         while size < limits.hold_bytes:
             self._pending = asyncio.create_task(self._read())
-            if not await _done_within(self._pending, until - monotonic()):
+            if not await done_within(self._pending, until - monotonic()):
                 return None  # out of time; the read goes on where the relay picks it up
             content = False
             chunk = await self._picked_up(self._pending)
@@ -356,7 +357,10 @@ class StreamBody:
             await self._end(self._status, None)
             raise
         except StreamAborted:
-            await self._end(self._status, self._stream.error or InternalError(""))
+            error = self._stream.error or InternalError("")
+            # The log counts what was denied as denied, although a 200 had gone out.
+            status = error.status if isinstance(error, HooksFailed) else self._status
+            await self._end(status, error)
             raise
         except Exception as error:
             logger.exception("A stream ended in an error of the gateway's own.")
@@ -386,12 +390,12 @@ class StreamBody:
         await self._stream.aclose()
 
 
-async def _done_within(task: asyncio.Task[bytes | None], seconds: float) -> bool:
+async def done_within(task: asyncio.Future[Any], seconds: float) -> bool:
     """Wait for a task for a time; tell whether it has ended.
 
     It is never cancelled by the limit: a cancelled read would close the connection.
     """
-    loop = task.get_loop()
+    loop = asyncio.get_running_loop()
     woken = loop.create_future()
 
     def wake(*_: object) -> None:

@@ -250,6 +250,8 @@ def _losses(reply: Reply) -> dict[str, str]:
         fields["dropped-params"] = ", ".join(reply.dropped)
     if reply.adjusted:
         fields["adjusted-params"] = ", ".join(reply.adjusted)
+    if reply.stream_mode:
+        fields["guardrail-stream-mode"] = reply.stream_mode
     return fields
 
 
@@ -260,7 +262,7 @@ def _response(reply: Reply, ours: GatewayHeaders, draft: Draft) -> HTTPResponse:
         (field_name(ours.family, "trace-id"), draft.trace_id.encode("ascii")),
         *_request_ids(draft, reply.headers),
     )
-    if reply.is_estimate or reply.dropped or reply.adjusted:
+    if reply.is_estimate or reply.dropped or reply.adjusted or reply.stream_mode:
         headers += encode_fields(ours.family, _losses(reply))
     if reply.error is not None and reply.repeated:
         # SDKs retry by themselves; what was retried here must not be multiplied there.

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from llmgateway.transport.guard import AddressPolicy, is_address
+from llmgateway.transport.guard import AddressPolicy, Kind, is_address, kind_of
 from llmgateway.transport.url import Origin
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -33,6 +33,15 @@ async def resolve_by_system(host: str, port: int) -> Sequence[str]:
     """Look a name up as the machine is set up to, in a thread of the loop's own pool."""
     rows = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(row[4][0]) for row in rows))
+
+
+async def has_public_address(host: str) -> bool:
+    """Tell whether a name has addresses, and all of them are public; makes no connection."""
+    try:
+        addresses = (host,) if is_address(host) else await resolve_by_system(host, 443)
+    except (OSError, UnicodeError):
+        return False
+    return bool(addresses) and all(kind_of(address) is Kind.PUBLIC for address in addresses)
 
 
 class Dialer:

@@ -134,5 +134,7 @@ class Call:
     """Provider options from headers, by option name; used where the config names no provider."""
     overrides: Overrides = Overrides()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_guarded: bool = True
+    """Whether guardrails apply; not to what a guardrail itself asks a model."""
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     """What was worked out from the head alone; calls whose heads are the same share it."""

@@ -32,6 +32,17 @@ class Usage:
     reasoning: int = 0
     source: UsageSource = UsageSource.PROVIDER
 
+    def plus(self, more: Usage) -> Usage:
+        """Return both together."""
+        if self.source is UsageSource.NONE or more.source is UsageSource.NONE:
+            return more if self.source is UsageSource.NONE else self
+        sums = {
+            name: getattr(self, name) + getattr(more, name)
+            for name in self.__dataclass_fields__
+            if name != "source"
+        }
+        return Usage(**sums, source=self.source)
+
     @property
     def total_input(self) -> int:
         """Everything that was read, cached or not."""

@@ -1,0 +1,133 @@
+"""What guardrails need of the engine that they guard: a runner for each call, other models."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import orjson
+
+from llmgateway.engine.doors import format_of
+from llmgateway.engine.guard import Runner
+from llmgateway.engine.guarding import Guarding
+from llmgateway.engine.outcome import Outcome
+from llmgateway.engine.plan import Plan, Target
+from llmgateway.engine.pool import Pool
+from llmgateway.engine.service import service_for
+from llmgateway.engine.services import EngineServices, Kept
+from llmgateway.engine.world import World
+from llmgateway.errors import EndpointNotSupported, UpstreamProtocolError
+from llmgateway.settings import Settings
+from llmgateway.types import JSON
+from llmgateway.types.call import UNLIMITED, Call
+from llmgateway.types.http import Headers
+
+PlanOfModel = Callable[[Call, str], Awaitable[Plan]]
+
+_PATHS = {"chat": "/v1/chat/completions", "moderations": "/v1/moderations"}
+_READ_AGAIN = "responses"
+"""The endpoint whose answers can be fetched again, and must not slip by then."""
+
+
+class Asker(Protocol):
+    """An engine, as far as guardrails ask it."""
+
+    async def ask(self, call: Call, plan: Plan) -> Outcome:
+        """Try the first target of a plan; no guardrails, no record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRoom:
+    """Makes the guardrails of a call ready; one for a process."""
+
+    settings: Settings
+    world: World
+    plan_of_model: PlanOfModel
+    pool: Pool = field(init=False)
+    kept: Kept = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = self.settings.limits
+        object.__setattr__(self, "pool", Pool(limits.guard_threads, limits.guard_threads_queue))
+        object.__setattr__(self, "kept", Kept(self.world.monotonic))
+
+    def guarding(self, call: Call, target: Target, asker: Asker) -> Guarding | None:
+        """Return the guardrails of a call at a target; None where there is nothing to guard."""
+        if not target.guards or not call.is_guarded:
+            return None
+        if call.method != "POST" and call.endpoint != _READ_AGAIN:
+            return None
+        try:
+            service = service_for(call, target)
+        except EndpointNotSupported:
+            return None
+        is_below = bool(call.suffix) and call.endpoint == _READ_AGAIN
+        wire = service.door.format if service.door else service.endpoint.format
+        if is_below:
+            wire = format_of(call.endpoint)
+        runner = Runner(
+            self.world,
+            self.pool,
+            self.settings.limits.guard_check_s,
+            services=self._services(call, target, asker, demanded=False),
+            demanded=self._services(call, target, asker, demanded=True),
+        )
+        return Guarding(call, target, target.guards, runner, self.settings.limits, wire)
+
+    def _services(
+        self, call: Call, target: Target, asker: Asker, *, demanded: bool
+    ) -> EngineServices:
+        async def ask(endpoint: str, model: str, body: JSON) -> JSON:
+            inner = _inner_call(call, target, endpoint, model, body, demanded=demanded)
+            plan = await self.plan_of_model(inner, model)
+            outcome = await asker.ask(inner, plan)
+            if outcome.error is not None:
+                raise outcome.error
+            return _read(outcome)
+
+        return EngineServices(self.world, self.kept, ask)
+
+
+def _inner_call(
+    call: Call, target: Target, endpoint: str, model: str, body: JSON, *, demanded: bool
+) -> Call:
+    """Return the call that a check makes: with the rights of whoever stated the check.
+
+    A model without `@` is asked of the target's own provider, with the caller's own key.
+    """
+    principal = replace(call.principal, policy=UNLIMITED) if demanded else call.principal
+    whole = {**body, "model": model}
+    is_near = not model.startswith("@")
+    return Call(
+        endpoint=endpoint,
+        method="POST",
+        path=_PATHS[endpoint],
+        suffix="",
+        query="",
+        headers=Headers(),
+        body=whole,
+        raw=orjson.dumps(whole),
+        stream=False,
+        principal=principal,
+        caller_key=call.caller_key if is_near else None,
+        provider=target.provider.name if is_near else None,
+        virtual_key=target.virtual_key if is_near else None,
+        model=model,
+        trace_id=call.trace_id,
+        deadline=call.deadline,
+        is_guarded=False,
+    )
+
+
+def _read(outcome: Outcome) -> JSON:
+    body: Any = None
+    if outcome.stream is None:
+        try:
+            body = orjson.loads(outcome.body)
+        except orjson.JSONDecodeError:
+            pass
+    if not isinstance(body, dict):
+        raise UpstreamProtocolError("The model's answer is no JSON object.")
+    return body

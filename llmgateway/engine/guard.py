@@ -1,0 +1,338 @@
+"""Runs guardrails over one body: verdicts, changes, and what is told of them.
+
+A check decides and no more. Here it is timed, bounded, caught and reported; what it could not
+decide becomes an `error` verdict, and whoever stated the guardrail says what that is worth.
+Source of the shapes: the Portkey HTTP contract, section 6, and its guardrails, section 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from llmgateway.codecs.base import Format
+from llmgateway.codecs.slots import Part, Slot
+from llmgateway.config import Feedback
+from llmgateway.engine.bind import BoundCheck, BoundHook
+from llmgateway.engine.pool import Pool, PoolFull
+from llmgateway.engine.texts import Group, follow, groups_of
+from llmgateway.engine.world import World
+from llmgateway.guardrails import CheckFailed, Services, Subject, Verdict
+from llmgateway.redaction import redacting_logger
+from llmgateway.types import JSON
+
+logger = redacting_logger(__name__)
+
+UNKNOWN = "Error executing check"
+
+
+class Matter:
+    """What is judged: the texts of a body, or of a stream; and what has been changed of them."""
+
+    def __init__(
+        self, base: Subject, body: JSON, read: Callable[[JSON], list[Slot]], wire: Format | None
+    ) -> None:
+        self.body = body
+        self.changed = False
+        self._base = base
+        self._read = read
+        self._format = wire
+        self._slots: list[Slot] | None = None
+        self._before: list[str] = []
+
+    @classmethod
+    def of(cls, wire: Format, body: JSON, part: Part, base: Subject, *, may_change: bool) -> Matter:
+        """Return a body as matter.
+
+        With `may_change` it is a copy, so that one target's mask never reaches another.
+        """
+        whole = _copied(body) if may_change else body
+        return cls(base, whole, lambda found: wire.slots(found, part), wire)
+
+    @classmethod
+    def of_slots(cls, slots: list[Slot], base: Subject) -> Matter:
+        """Return the texts of a stream as matter; it has no body to change as a whole."""
+        return cls(base, {}, lambda _: slots, None)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Where words stand in it."""
+        if self._slots is None:
+            self._slots = self._read(self.body)
+            self._before = [slot.text for slot in self._slots]
+        return self._slots
+
+    def subjects(self, check: BoundCheck) -> list[tuple[Group, Subject]]:
+        """Return what a check looks at, one by one."""
+        base, stage = self._base, self._base.stage
+        if self._format is not None:
+            is_input = stage == "input"
+            base = replace(base, request=self.body) if is_input else replace(base, answer=self.body)
+        if not check.bound.check.needs_text:
+            return [(Group(()), base)]
+        groups = groups_of(self.slots, stage, check.scope)
+        return [(group, group.subject(base)) for group in groups]
+
+    def apply(self, group: Group, verdict: Verdict) -> bool:
+        """Make a verdict's changes; tell whether there were any."""
+        changed = False
+        new = verdict.request if self._base.stage == "input" else verdict.answer
+        if self._format is None:
+            new = None
+        if new is not None and new != self.body:
+            self.body, self._slots, changed = _copied(new), None, True
+        if verdict.texts is not None and new is None:
+            changed = group.take(verdict.texts) or changed
+        if verdict.insert is not None and self._format is not None:
+            self.settle()
+            self._format.insert(self.body, verdict.insert.role, verdict.insert.text)
+            self._slots, changed = None, True
+        self.changed = self.changed or changed
+        return changed
+
+    def settle(self) -> None:
+        """Bring what repeats a changed text in line with it; done once all checks have run."""
+        if self.changed and self._slots is not None:
+            follow(self._slots, self._before)
+            self._before = [slot.text for slot in self._slots]
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_copied(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """What came of one hook."""
+
+    hook: BoundHook
+    told: JSON = field(repr=False)
+    """As `hook_results` has it."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of its checks passed, or could not decide where that is let through."""
+        return bool(self.told["verdict"])
+
+    @property
+    def denies(self) -> bool:
+        """Whether the call must not go on."""
+        return self.hook.hook.deny and not self.passed
+
+
+@dataclass(slots=True)
+class Told:
+    """The results of one call's hooks so far; a retry's replace those of the try before."""
+
+    before: list[HookResult] = field(default_factory=list)
+    after: list[HookResult] = field(default_factory=list)
+    beside: list[asyncio.Task[list[HookResult]]] = field(default_factory=list)
+    """Hooks that run beside the call and report to the record only."""
+    stream_mode: str | None = None
+    """How the answer's stream is guarded: `hold`, `window` or `monitor`."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether any hook has, of either stage."""
+        return not all(result.passed for result in (*self.before, *self.after))
+
+    def as_json(self) -> JSON:
+        """Return `hook_results` as the contract has them; {} where no hook told anything."""
+        if not (self.before or self.after):
+            return {}
+        return {
+            "before_request_hooks": [result.told for result in self.before],
+            "after_request_hooks": [result.told for result in self.after],
+        }
+
+    def for_record(self, beside: Sequence[HookResult] = ()) -> JSON | None:
+        """Return all results, those of hooks that ran beside the call included; None: no hooks."""
+        whole = self.as_json()
+        if beside:
+            whole = {**whole, "beside": [result.told for result in beside]}
+        return whole or None
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs hooks. Holds no state of a call but the services that are handed in."""
+
+    world: World
+    pool: Pool
+    check_s: float
+    """How long one check may take where its hook does not say."""
+    services: Services
+    """With the caller's own rights."""
+    demanded: Services
+    """The same for what is demanded of the caller, who could not choose what is asked."""
+
+    async def run(self, hooks: Sequence[BoundHook], matter: Matter) -> list[HookResult]:
+        """Run hooks over a matter and make their changes.
+
+        In their order where any may change something, else side by side.
+        """
+        if len(hooks) < 2 or any(hook.may_change for hook in hooks):
+            results = [await self._hook(hook, matter) for hook in hooks]
+        else:
+            results = list(await asyncio.gather(*[self._hook(hook, matter) for hook in hooks]))
+        matter.settle()
+        return results
+
+    async def _hook(self, hook: BoundHook, matter: Matter) -> HookResult:
+        started = self.world.monotonic()
+        checks = hook.checks
+        if hook.hook.sequential or hook.may_change or not _waits(checks):
+            told = [await self._check(hook, check, matter) for check in checks]
+        else:
+            told = list(await asyncio.gather(*[self._check(hook, c, matter) for c in checks]))
+        return self.result(hook, told, started)
+
+    def result(self, hook: BoundHook, told: list[JSON], started: float) -> HookResult:
+        """Return what a hook comes to, by what its checks have said."""
+        passed = all(_passes(one) for one in told)
+        stated = hook.hook
+        return HookResult(
+            hook,
+            {
+                "verdict": passed,
+                "id": stated.id,
+                "transformed": any(one["transformed"] for one in told),
+                "checks": told,
+                "feedback": _feedback(stated.on_success if passed else stated.on_fail, told),
+                "execution_time": self._ms_since(started),
+                "async": stated.is_async,
+                "type": stated.kind,
+                "created_at": self._now(),
+                "deny": stated.deny and not passed,
+            },
+        )
+
+    async def _check(self, hook: BoundHook, check: BoundCheck, matter: Matter) -> JSON:
+        started = self.world.monotonic()
+        data: Any = None
+        log: Any = None
+        verdict, transformed, error = True, False, None
+        try:
+            for group, subject in matter.subjects(check):
+                found = await self.judge(hook, check, subject)
+                if data is None or (verdict and not found.passed):
+                    data, log = dict(found.data), found.log
+                verdict = verdict and found.passed
+                transformed = matter.apply(group, found) or transformed
+        except CheckFailed as failed:
+            verdict, error = False, {"name": "CheckFailed", "message": str(failed)}
+        except Exception:
+            logger.exception("The check %s failed.", check.id)
+            verdict, error = False, {"name": "Error", "message": UNKNOWN}
+        return self.told(check, started, verdict, data, transformed, log, error)
+
+    def unread(self, hook: BoundHook) -> HookResult:
+        """Return the result of a hook whose bounds ended it before it could decide."""
+        started = self.world.monotonic()
+        error = {"name": "CheckFailed", "message": "The answer was too long, or took too long."}
+        told = [
+            self.told(replace(check, fails_on_error=hook.is_closed), started, False, error=error)
+            for check in hook.checks
+        ]
+        return self.result(hook, told, started)
+
+    def told(
+        self,
+        check: BoundCheck,
+        started: float,
+        verdict: bool,
+        data: Any = None,
+        transformed: bool = False,
+        log: Any = None,
+        error: JSON | None = None,
+    ) -> JSON:
+        """Return what is told of a check."""
+        told: JSON = {
+            "id": check.id,
+            "verdict": verdict,
+            "data": data,
+            "transformed": transformed,
+            "execution_time": self._ms_since(started),
+            "created_at": self._now(),
+            "log": log,
+            "fail_on_error": check.fails_on_error,
+        }
+        if error is not None:
+            told["error"] = error
+        return told
+
+    async def judge(self, hook: BoundHook, check: BoundCheck, subject: Subject) -> Verdict:
+        """Run one check over one subject, within its time.
+
+        Raises `CheckFailed`, and whatever the check's own function raises.
+        """
+        declared, bound = check.bound.check, check.bound
+        services = self.demanded if hook.is_demanded else self.services
+        if not (declared.is_async or declared.blocking):
+            return self._verdict(bound.run(subject, services), subject)
+        limit_s = self.check_s if hook.hook.timeout_ms is None else hook.hook.timeout_ms / 1000
+        try:
+            async with asyncio.timeout(limit_s):
+                if declared.blocking:
+                    found = await self.pool.run(lambda: bound.run(subject, services))
+                else:
+                    found = bound.run(subject, services)
+                return self._verdict(await found if inspect.isawaitable(found) else found, subject)
+        except TimeoutError:
+            raise CheckFailed(f"The check took longer than {limit_s:g} s.") from None
+        except PoolFull:
+            raise CheckFailed("Too many checks are under way; try again later.") from None
+
+    def _verdict(self, found: Any, subject: Subject) -> Verdict:
+        """Take what a check has returned: a verdict, or a bool for one."""
+        if isinstance(found, bool):
+            return Verdict(found)
+        if not isinstance(found, Verdict):
+            raise CheckFailed("The check returned no Verdict.")
+        if found.texts is not None and len(found.texts) != len(subject.texts):
+            raise CheckFailed("The check returned another number of texts than it was given.")
+        return found
+
+    def _ms_since(self, started: float) -> int:
+        return round((self.world.monotonic() - started) * 1000)
+
+    def _now(self) -> str:
+        moment = datetime.fromtimestamp(self.world.time(), UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _waits(checks: Sequence[BoundCheck]) -> bool:
+    """Tell whether checks have anything to gain from running side by side."""
+    waiting = [c for c in checks if c.bound.check.is_async or c.bound.check.blocking]
+    return len(waiting) > 1
+
+
+def _passes(told: JSON) -> bool:
+    return bool(told["verdict"]) or ("error" in told and not told["fail_on_error"])
+
+
+def _feedback(stated: Feedback | None, told: Sequence[JSON]) -> JSON | None:
+    """Return the feedback of a hook; any check that could not decide counts as passed here."""
+    if stated is None:
+        return None
+    errored = [one["id"] for one in told if "error" in one]
+    passed = [one["id"] for one in told if one["verdict"] and "error" not in one]
+    failed = [one["id"] for one in told if not one["verdict"] and "error" not in one]
+    return {
+        "value": stated.value,
+        "weight": stated.weight,
+        "metadata": {
+            **stated.metadata,
+            "successfulChecks": ", ".join(passed),
+            "failedChecks": ", ".join(failed),
+            "erroredChecks": ", ".join(errored),
+        },
+    }

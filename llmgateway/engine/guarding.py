@@ -1,0 +1,230 @@
+"""The guardrails of one call at one target: its request, each of its answers, what is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from llmgateway.codecs.base import Format
+from llmgateway.codecs.slots import Part
+from llmgateway.engine.bind import BoundHook, Guards, StreamMode
+from llmgateway.engine.guard import HookResult, Matter, Runner, Told
+from llmgateway.engine.guarded import GuardedStream, Way
+from llmgateway.engine.headers import with_type
+from llmgateway.engine.held import hold
+from llmgateway.engine.outcome import Outcome
+from llmgateway.engine.output import is_array
+from llmgateway.engine.plan import Target
+from llmgateway.engine.prepare import Prepared
+from llmgateway.errors import HooksFailed, StreamAborted, UpstreamProtocolError
+from llmgateway.guardrails import Stage, Subject
+from llmgateway.settings import Limits
+from llmgateway.types import JSON
+from llmgateway.types.call import Call
+
+HOOKS_FAILED = 246
+"""The status of a 200 whose guardrails failed and deny nothing."""
+_JSON = b"application/json"
+_WITH_TEXT = frozenset(
+    {"chat", "completions", "messages", "responses", "generate_content", "transcription"}
+    | {"translation", "proxy"}
+)
+"""Endpoints whose answers hold what a model has said."""
+_STREAM = b"text/event-stream"
+
+
+class Guarding:
+    """Judges a call's request once, and the answer of each of its tries."""
+
+    def __init__(
+        self,
+        call: Call,
+        target: Target,
+        guards: Guards,
+        runner: Runner,
+        limits: Limits,
+        wire: Format,
+    ) -> None:
+        self._call = call
+        self._target = target
+        self._guards = guards
+        self._runner = runner
+        self._limits = limits
+        self._wire = wire
+        """The caller's format."""
+        self._request: JSON = {}
+        self.told = Told()
+
+    # ---- the request
+
+    async def check_request(self, asked: JSON | None) -> JSON | None:
+        """Return the body to send; raises `HooksFailed` where a guardrail denies it."""
+        self._request = asked or {}
+        hooks = self._hooks(self._guards.inputs, self._has_texts(asked))
+        now = [hook for hook in hooks if not hook.hook.is_async]
+        matter = self._matter("input", now, self._request)
+        self._begin_beside("input", [hook for hook in hooks if hook.hook.is_async], matter.body)
+        self.told.before = await self._runner.run(now, matter)
+        self._refuse_if_denied(self.told.before)
+        if asked is None:
+            return None
+        self._request = matter.body
+        return matter.body
+
+    def _has_texts(self, asked: JSON | None) -> bool:
+        return asked is not None and not self._call.suffix
+
+    def _hooks(self, hooks: Sequence[BoundHook], has_texts: bool) -> Sequence[BoundHook]:
+        """Return those that have anything to look at here.
+
+        A proxied body is looked at by what the operator demands, and where a hook names a scope.
+        """
+        if not has_texts:
+            return [hook for hook in hooks if not hook.reads_text]
+        if self._call.endpoint == "proxy":
+            return [h for h in hooks if h.is_closed or h.hook.scope or not h.reads_text]
+        return hooks
+
+    def _matter(self, stage: Stage, hooks: Sequence[BoundHook], body: JSON) -> Matter:
+        part = Part.REQUEST if stage == "input" else Part.RESPONSE
+        may_change = any(hook.may_change for hook in hooks)
+        base = self.subject(stage)
+        return Matter.of(self._wire, body, part, base, may_change=may_change)
+
+    def subject(self, stage: Stage, status: int = 200) -> Subject:
+        """Return what every check is told of the call."""
+        call, model = self._call, self._request.get("model")
+        return Subject(
+            stage=stage,
+            texts=(),
+            request=self._request,
+            request_type=call.endpoint,
+            is_stream=call.stream,
+            provider=self._target.provider.name,
+            model=model if isinstance(model, str) else call.model,
+            metadata=call.metadata,
+            headers={name.decode("latin-1"): v.decode("latin-1") for name, v in call.headers},
+            status=status,
+        )
+
+    def _refuse_if_denied(self, results: Sequence[HookResult]) -> None:
+        if any(result.denies for result in results):
+            raise HooksFailed(self.told.as_json())
+
+    def _begin_beside(self, stage: Stage, hooks: Sequence[BoundHook], body: JSON) -> None:
+        """Start hooks that no answer waits for, on a copy of their own."""
+        if hooks:
+            part = Part.REQUEST if stage == "input" else Part.RESPONSE
+            matter = Matter.of(self._wire, body, part, self.subject(stage), may_change=True)
+            self._run_beside(hooks, matter)
+
+    def _run_beside(self, hooks: Sequence[BoundHook], matter: Matter) -> None:
+        if hooks:
+            self.told.beside.append(asyncio.ensure_future(self._runner.run(hooks, matter)))
+
+    # ---- the answers
+
+    async def check_answer(self, outcome: Outcome, prepared: Prepared) -> Outcome:
+        """Return what becomes of a try's outcome; its own where no guardrail has a say."""
+        self.told.after = []
+        if outcome.error is not None or not 200 <= outcome.status < 300:
+            return outcome
+        hooks = self._hooks(self._guards.outputs, self._call.endpoint in _WITH_TEXT)
+        if outcome.stream is not None:
+            if _type_of(outcome).startswith(_STREAM) or prepared.stream:
+                return await self._stream(outcome, hooks)
+            outcome = await self._collected(outcome, hooks)
+            if outcome.stream is not None:
+                return self._unread(outcome)
+        return await self._whole(outcome, hooks)
+
+    async def _whole(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
+        answer, is_text = _read(outcome)
+        if answer is None:
+            return self._unread(outcome)
+        now = [hook for hook in hooks if not hook.hook.is_async]
+        matter = self._matter("output", now, answer)
+        self.told.after = await self._runner.run(now, matter)
+        self._begin_beside("output", [hook for hook in hooks if hook.hook.is_async], matter.body)
+        if any(result.denies for result in self.told.after):
+            return Outcome.denied(HooksFailed(self.told.as_json()), outcome, outcome.usage)
+        status = self._status(outcome.status)
+        results = self.told.as_json()
+        if is_text:
+            text = matter.body["text"]
+            return replace(outcome, status=status, body=text.encode())
+        if not (results or matter.changed):
+            return outcome
+        told = {"hook_results": results} if results else {}
+        return replace(outcome, status=status, body=orjson.dumps({**matter.body, **told}))
+
+    def _status(self, status: int) -> int:
+        return HOOKS_FAILED if status == 200 and self.told.has_failed else status
+
+    def _unread(self, outcome: Outcome) -> Outcome:
+        """Answer with what holds no words: only the request's guardrails had a say."""
+        return replace(outcome, status=self._status(outcome.status))
+
+    async def _collected(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
+        """Read a body that would pass as it comes, where a guardrail has to see it whole."""
+        if outcome.stream is None or not any(hook.reads_text for hook in hooks):
+            return outcome
+        stream, pieces, size = outcome.stream, [], 0
+        try:
+            while size <= self._limits.max_response_bytes:
+                pieces.append(await stream.__anext__())
+                size += len(pieces[-1])
+        except StopAsyncIteration:
+            return replace(outcome, body=b"".join(pieces), stream=None, usage=stream.usage)
+        except StreamAborted:
+            return Outcome.failed(stream.error or UpstreamProtocolError("The answer broke off."))
+        finally:
+            await stream.aclose()
+        return Outcome.failed(UpstreamProtocolError("The answer is too long for its guardrails."))
+
+    async def _stream(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
+        assert outcome.stream is not None
+        call, beside = self._call, [hook for hook in hooks if hook.hook.is_async]
+        way = Way(
+            wire=self._wire,
+            runner=self._runner,
+            told=self.told,
+            subject=self.subject("output"),
+            limits=self._limits,
+            request_id=call.trace_id,
+            hooks=[hook for hook in hooks if not hook.hook.is_async],
+            begin_beside=lambda matter: self._run_beside(beside, matter),
+            status=self._status,
+            tells_events=call.overrides.hook_events and call.overrides.strict is False,
+            is_array=is_array(call),
+        )
+        if not (hooks or self.told.before or way.is_array):
+            return outcome
+        self.told.stream_mode = way.mode.name.lower()
+        if way.mode is StreamMode.HOLD:
+            found = await hold(outcome.stream, way, outcome)
+        else:
+            found = await GuardedStream(outcome.stream, way).begin(outcome)
+        if way.is_array and found.stream is not None:
+            found = replace(found, headers=with_type(found.headers, _JSON))
+        return found
+
+
+def _type_of(outcome: Outcome) -> bytes:
+    return next((value for name, value in outcome.headers if name == b"content-type"), b"")
+
+
+def _read(outcome: Outcome) -> tuple[JSON | None, bool]:
+    """Return an answer's body, and whether it is bare text rather than JSON."""
+    kind = _type_of(outcome)
+    if kind.startswith(b"text/"):
+        return {"text": outcome.body.decode("utf-8", "replace")}, True
+    try:
+        body: Any = orjson.loads(outcome.body)
+    except orjson.JSONDecodeError:
+        return None, False
+    return (body, False) if isinstance(body, dict) else (None, False)

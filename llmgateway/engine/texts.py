@@ -1,0 +1,120 @@
+"""From the slots of a body to what checks are given, and from what they change back into the body.
+
+A text is what belongs together for its reader: all blocks of one place of one choice. Log
+probabilities and what is told again are never judged; they follow the text that they repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from llmgateway.codecs.slots import Place, Slot, SlotKind
+from llmgateway.guardrails import Scope, Stage, Subject
+
+_SAID = frozenset({Place.TEXT, Place.REFUSAL})
+_ASKED = frozenset({Place.TEXT, Place.TOOL_RESULT})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The slots that one run of a check looks at."""
+
+    slots: tuple[Slot, ...]
+
+    def subject(self, base: Subject) -> Subject:
+        """Return what the check is given; `base` has all but the texts."""
+        return replace(
+            base,
+            texts=tuple([slot.text for slot in self.slots]),
+            places=tuple([slot.place.value for slot in self.slots]),
+            roles=tuple([slot.role for slot in self.slots]),
+            tools=tuple([slot.tool for slot in self.slots]),
+            is_json=tuple([slot.is_json for slot in self.slots]),
+        )
+
+    def take(self, texts: Sequence[str]) -> bool:
+        """Put new texts in; tell whether any is another than before."""
+        changed = False
+        for slot, text in zip(self.slots, texts, strict=True):
+            if text != slot.text:
+                slot.put(text)
+                slot.text = text
+                changed = True
+        return changed
+
+
+def groups_of(slots: Sequence[Slot], stage: Stage, scope: Scope) -> list[Group]:
+    """Return what a check of this scope looks at: at the output, each choice for itself.
+
+    There is always at least one group, which may be empty: no text is for the check to judge.
+    """
+    texts = [slot for slot in slots if slot.kind is SlotKind.TEXT]
+    if stage == "input":
+        last = max((slot.turn for slot in texts if slot.place in _ASKED), default=0)
+        return [Group(tuple([slot for slot in texts if _is_asked(slot, scope, last)]))]
+    choices = sorted({slot.choice for slot in slots}) or [0]
+    judged = [slot for slot in texts if is_in_scope(slot, scope)]
+    return [Group(tuple([s for s in judged if s.choice == choice])) for choice in choices]
+
+
+def _is_asked(slot: Slot, scope: Scope, last: int) -> bool:
+    """Tell whether a check of this scope looks at a text of a request."""
+    if scope == "last":
+        return slot.place in _ASKED and slot.turn == last
+    if scope == "system":
+        return slot.role == "system" and slot.place in _ASKED
+    return is_in_scope(slot, scope)
+
+
+def is_in_scope(slot: Slot, scope: Scope) -> bool:
+    """Tell whether a check of this scope looks at a text of an answer."""
+    if scope == "all":
+        return slot.place is not Place.OTHER
+    if scope == "tool_arguments":
+        return slot.place is Place.TOOL_ARGUMENTS
+    if scope == "tool_results":
+        return slot.place is Place.TOOL_RESULT
+    return scope == "last" and slot.place in _SAID
+
+
+def follow(slots: Sequence[Slot], before: Sequence[str]) -> None:
+    """Bring copies and log probabilities in line with the texts that they repeat.
+
+    `before` holds what each of `slots` said before checks changed some. A copy of a changed text
+    becomes the new one; one that cannot be told apart is emptied, as are the tokens of a choice
+    whose text has changed.
+    """
+    new_by_old: dict[tuple[int, str], str] = {}
+    changed: set[int] = set()
+    for slot, old in zip(slots, before, strict=True):
+        if slot.kind is SlotKind.TEXT and slot.text != old:
+            new_by_old[slot.choice, old] = slot.text
+            changed.add(slot.choice)
+    if not changed:
+        return
+    joined_old, joined_new = _joined(slots, before)
+    for slot in slots:
+        if slot.choice not in changed or slot.kind is SlotKind.TEXT:
+            continue
+        if slot.kind is SlotKind.TOKEN:
+            slot.put("")
+            continue
+        new = new_by_old.get((slot.choice, slot.text))
+        if new is None and slot.text == joined_old.get(slot.choice):
+            new = joined_new[slot.choice]
+        if new is not None:
+            slot.put(new)
+        elif any(old in slot.text or slot.text in old for _, old in new_by_old):
+            slot.put("")
+
+
+def _joined(slots: Sequence[Slot], before: Sequence[str]) -> tuple[dict[int, str], dict[int, str]]:
+    """Return what each choice says in all its blocks together, before and now."""
+    old: dict[int, str] = {}
+    new: dict[int, str] = {}
+    for slot, said in zip(slots, before, strict=True):
+        if slot.kind is SlotKind.TEXT and slot.place is Place.TEXT:
+            old[slot.choice] = old.get(slot.choice, "") + said
+            new[slot.choice] = new.get(slot.choice, "") + slot.text
+    return old, new
