@@ -81,40 +81,27 @@ def is_in_scope(slot: Slot, scope: Scope) -> bool:
 def follow(slots: Sequence[Slot], before: Sequence[str]) -> None:
     """Bring copies and log probabilities in line with the texts that they repeat.
 
-    `before` holds what each of `slots` said before checks changed some. A copy of a changed text
-    becomes the new one; one that cannot be told apart is emptied, as are the tokens of a choice
-    whose text has changed.
+    `before` holds what each of `slots` said before checks changed some. A copy has the turn and the
+    channel of its text and becomes what that is now; another that holds a changed text, and log
+    probabilities of a choice with one, are emptied.
     """
-    new_by_old: dict[tuple[int, str], str] = {}
-    changed: set[int] = set()
+    new: dict[tuple[int, int, str], str] = {}
+    gone: dict[int, list[str]] = {}
     for slot, old in zip(slots, before, strict=True):
-        if slot.kind is SlotKind.TEXT and slot.text != old:
-            new_by_old[slot.choice, old] = slot.text
-            changed.add(slot.choice)
-    if not changed:
+        if slot.kind is SlotKind.TEXT:
+            place = _place(slot)
+            new[place] = new.get(place, "") + slot.text
+            if slot.text != old:
+                gone.setdefault(slot.choice, []).append(old)
+    if not gone:
         return
-    joined_old, joined_new = _joined(slots, before)
-    for slot in slots:
-        if slot.choice not in changed or slot.kind is SlotKind.TEXT:
-            continue
-        if slot.kind is SlotKind.TOKEN:
+    for slot, old in zip(slots, before, strict=True):
+        changed = gone.get(slot.choice, ())
+        if slot.kind is SlotKind.TOKEN and changed:
             slot.put("")
-            continue
-        new = new_by_old.get((slot.choice, slot.text))
-        if new is None and slot.text == joined_old.get(slot.choice):
-            new = joined_new[slot.choice]
-        if new is not None:
-            slot.put(new)
-        elif any(old in slot.text or slot.text in old for _, old in new_by_old):
-            slot.put("")
+        elif slot.kind is SlotKind.COPY and any(text in old or old in text for text in changed):
+            slot.put(new.get(_place(slot), ""))
 
 
-def _joined(slots: Sequence[Slot], before: Sequence[str]) -> tuple[dict[int, str], dict[int, str]]:
-    """Return what each choice says in all its blocks together, before and now."""
-    old: dict[int, str] = {}
-    new: dict[int, str] = {}
-    for slot, said in zip(slots, before, strict=True):
-        if slot.kind is SlotKind.TEXT and slot.place is Place.TEXT:
-            old[slot.choice] = old.get(slot.choice, "") + said
-            new[slot.choice] = new.get(slot.choice, "") + slot.text
-    return old, new
+def _place(slot: Slot) -> tuple[int, int, str]:
+    return slot.choice, slot.turn, slot.channel
