@@ -130,7 +130,7 @@ def check_demands(items: Sequence[Any], stage: Stage, workspace: Workspace | Non
 def demand_faults(items: Sequence[Any], stage: Stage, workspace: Workspace | None) -> list[Fault]:
     """Return what is wrong with a list of guardrails, saved ones among them."""
     try:
-        hooks = parse_hooks(list(items), stage, f"{stage}_guardrails")
+        hooks = parse_hooks(items, stage, f"{stage}_guardrails")
         saved = {
             (hook.slug, hook.version): _saved(hook, workspace)
             for hook in hooks

@@ -168,3 +168,31 @@ def test_nobody_changes_the_audit(root: Client, shop: Workspace) -> None:
     chosen = {"action": "delete_selected", "_selected_action": [event.pk], "post": "yes"}
     root.post(url("auditevent_changelist"), chosen)
     assert AuditEvent.objects.filter(pk=event.pk, action="created").exists()
+
+
+def test_a_page_tells_what_guardrails_decided(staff: Staff, shop: Workspace) -> None:
+    check = {"id": "default.contains", "verdict": False, "execution_time": 1.23456}
+    late = {"id": "acme.names", "verdict": False, "execution_time": 5000, "error": "TimeoutError"}
+    results = {
+        "before_request_hooks": [
+            {"id": "pg-a", "verdict": True, "execution_time": 2, "checks": [{"id": "acme.ok"}]}
+        ],
+        "after_request_hooks": [
+            {"id": "pg-b", "verdict": False, "deny": True, "checks": [check, late]}
+        ],
+    }
+    row = log_row(shop, 1, hook_results=results)
+    without = log_row(shop, 2)
+
+    client = staff(shop, "member")
+    page = client.get(url("requestlog_change", row.pk)).content.decode()
+
+    for cells in (
+        ("request", "pg-a", "", "passed", "2", ""),
+        ("answer", "pg-b", "", "denied", "", ""),
+        ("", "", "default.contains", "failed", "1.23", ""),
+        ("", "", "acme.names", "failed", "5000", "TimeoutError"),
+    ):
+        assert "".join(f"<td>{cell}</td>" for cell in cells) in page
+    empty = client.get(url("requestlog_change", without.pk)).content.decode()
+    assert "What it passed" in empty and "pg-a" not in empty

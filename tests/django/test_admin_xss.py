@@ -16,6 +16,8 @@ from llmgateway_django import audit
 from llmgateway_django.configs import save_config
 from llmgateway_django.keys import create_key
 from llmgateway_django.models import (
+    Guardrail,
+    GuardrailVersion,
     Integration,
     Membership,
     RequestBody,
@@ -149,6 +151,16 @@ def written(payload: str, number: int) -> dict[str, Any]:
     )
     config = SavedConfig.objects.create(workspace=workspace, name=name, slug="pc-a")
     save_config(config, {"provider": "openai", "override_params": {"user": name}}, by=user)
+    guardrail = Guardrail.objects.create(workspace=workspace, name=name, slug="pg-a")
+    GuardrailVersion.objects.create(
+        guardrail=guardrail,
+        number=1,
+        checks=[
+            {"id": name, "parameters": {name: name}},
+            {"id": "default.contains", "parameters": {"words": [name]}},
+        ],
+        actions={name: name},
+    )
     event = audit.record(user, name[:64], integration, {name: (name, [name])}, secrets=[name])
     one = {"target": name, "provider": name, "status": 200, "error": name, "duration_ms": name}
     row = log_row(
@@ -165,6 +177,9 @@ def written(payload: str, number: int) -> dict[str, Any]:
         target=name,
         attempts=[one],
         metadata={"user_agent": name, name: name},
+        hook_results={
+            name: [{"id": name, "execution_time": name, "checks": [{"id": name, "error": name}]}]
+        },
         dropped=[name],
         adjusted=[name],
     )
@@ -175,6 +190,7 @@ def written(payload: str, number: int) -> dict[str, Any]:
         "integration": integration,
         "virtualkey": virtual,
         "savedconfig": config,
+        "guardrail": guardrail,
         "auditevent": event,
         "requestlog": row,
     }
@@ -196,7 +212,7 @@ def pages_of_all() -> list[str]:
 def pages_of_one(rows: dict[str, Any], every: bool) -> list[str]:
     """Return the pages of single rows; with `every`, those that are alike for all models too."""
     pages = [url(f"{model}_change", row.pk) for model, row in rows.items()]
-    pages += [url("savedconfig_versions", rows["savedconfig"].pk)]
+    pages += [url(f"{name}_versions", rows[name].pk) for name in ("savedconfig", "guardrail")]
     if every:
         pages += [url(f"{model}_history", row.pk) for model, row in rows.items()]
         kept = {model: row for model, row in rows.items() if model not in (*READ_ONLY, "apikey")}
@@ -211,6 +227,7 @@ MODELS = (
     "integration",
     "virtualkey",
     "savedconfig",
+    "guardrail",
     "auditevent",
     "requestlog",
 )
@@ -267,6 +284,8 @@ def test_a_secret_is_shown_by_a_key_s_name(world: Any) -> None:
         wrong = {"workspace": place, "name": payload, "body": payload, "slug": payload}
         pages = [("apikey_add", {**wrong, "expires_at_0": "", "expires_at_1": ""})]
         pages += [("savedconfig_add", wrong), ("virtualkey_add", wrong)]
+        check = {"check_0": payload, "fields_0": payload, "parameters_0": payload}
+        pages += [("guardrail_add", {**wrong, **check, "actions": payload})]
         for page, form in pages:
             with undone():
                 assert [] == found_in(client.post(url(page), form)).runs, page

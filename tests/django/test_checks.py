@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 
-from llmgateway_django.models import Integration
+from llmgateway_django import checks as checks_module
+from llmgateway_django.guardrail_checks import faults_of_settings
+from llmgateway_django.guardrails import save_guardrail
+from llmgateway_django.keys import create_key
+from llmgateway_django.models import Guardrail, GuardrailVersion, Integration, Workspace
 from llmgateway_django.vault import set_secrets
 
 RING = {"KEY_RING": ["A" * 43]}
@@ -116,3 +121,72 @@ def test_no_table_is_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Integration._meta, "db_table", "not_migrated_yet")
 
     assert [] == run_checks(tags=["database"], databases=["default"])
+
+
+# ---- guardrails
+
+_WORDS = {"default.contains": {"words": ["a"]}}
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ({"INPUT_GUARDRAILS": ["pg-a", _WORDS], "GUARDRAILS": {"pg-a": _WORDS}}, None),
+        ({"INPUT_GUARDRAILS": ["pg-in-the-database"]}, None),
+        ({"INPUT_GUARDRAILS": [{"no.check": {}}]}, "There is no check 'no.check'"),
+        ({"OUTPUT_GUARDRAILS": [{"notes.unknown_text": {}}]}, "of the output"),
+        ({"GUARDRAILS": {"pg-a": {"default.contains": {}}}}, "words is missing"),
+    ],
+)
+def test_guardrails_of_the_settings_that_cannot_run(
+    settings: Any, table: dict[str, Any], fault: str | None
+) -> None:
+    settings.LLMGATEWAY = RING
+    conf = checks_module.conf_of_project()
+    lowered = {name.lower(): value for name, value in table.items()}
+    said = replace(conf, settings=conf.settings.model_copy(update=lowered))
+
+    told = list(faults_of_settings(said.settings))
+
+    assert (fault is None) == (told == [])
+    assert fault is None or fault in told[0]
+
+
+def test_settings_are_told_of_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = checks_module.conf_of_project()
+    update = {"input_guardrails": [{"no.check": {}}]}
+    changed = replace(conf, settings=conf.settings.model_copy(update=update))
+    monkeypatch.setattr(checks_module, "conf_of_project", lambda: changed)
+
+    (message,) = found(deploy=False).values()
+
+    assert ("llmgateway.E005", ERROR) == (message.id, message.level)
+    assert "input_guardrails[0]" in message.msg and message.hint
+
+
+@pytest.mark.django_db
+def test_saved_guardrails_that_cannot_run_are_named() -> None:
+    shop = Workspace.objects.create(name="Shop", slug="shop")
+    fine = Guardrail.objects.create(workspace=shop, name="Fine", slug="pg-fine")
+    save_guardrail(fine, [{"id": "default.contains", "parameters": {"words": ["a"]}}])
+    create_key(shop, "site", policy={"input_guardrails": ["pg-fine"]})
+    shop.input_guardrails = ["pg-fine"]
+    shop.save()
+    assert [] == run_checks(tags=["database"], databases=["default"])
+
+    gone = Guardrail.objects.create(name="Gone", slug="pg-gone")
+    GuardrailVersion.objects.create(guardrail=gone, number=1, checks=[{"id": "gone.check"}])
+    Guardrail.objects.create(workspace=shop, name="Bare", slug="pg-bare")
+    fine.status = Guardrail.Status.ARCHIVED
+    fine.save()
+
+    (message,) = run_checks(tags=["database"], databases=["default"])
+    assert "llmgateway.W005" == message.id
+    for words in (
+        "Gone (pg-gone): checks[0].parameters: There is no check 'gone.check'",
+        "Bare (pg-bare): it has no checks",
+        "Shop: input_guardrails[0]: There is no guardrail pg-fine",
+        "site: input_guardrails[0]: There is no guardrail pg-fine",
+    ):
+        assert words in message.msg
+    assert {} == found(deploy=False), "asks no database unless told to"
