@@ -175,3 +175,16 @@ def objects_in(value: Any) -> list[tuple[int, JSON]]:
     """Return the objects of a list and their places in it; none for anything else."""
     entries = enumerate(value) if isinstance(value, list) else ()
     return [(index, one) for index, one in entries if isinstance(one, dict)]
+
+
+def end_slot(channel: str = "", choice: int = 0) -> Slot:
+    """Return what tells that a channel ends with an event; see `SlotKind.END`."""
+    return Slot("", _nowhere, kind=SlotKind.END, choice=choice, channel=channel)
+
+
+def _nowhere(text: str) -> None:
+    pass
+
+
+WHOLE_STREAM: Final = -1
+"""The choice of an `end_slot` that ends all texts."""

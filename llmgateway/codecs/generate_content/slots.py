@@ -26,6 +26,7 @@ from llmgateway.codecs.slots import (
     Place,
     Slot,
     SlotKind,
+    end_slot,
     json_slot,
     leaf_slots,
     text_slot,
@@ -120,7 +121,42 @@ def _answer(body: JSON, is_event: bool) -> list[Slot]:
         for result in _within(candidate, "logprobsResult"):
             found += logprob_slots(result, choice=at.choice, channel="text")
         found += _sources(candidate, at)
-    return found
+    return found + _ends(body, found) if is_event else found
+
+
+def _ends(event: JSON, found: list[Slot]) -> list[Slot]:
+    """Return the ends that an event tells of.
+
+    A finished candidate has said all. An event that has more than words ends the texts that it
+    goes on with, since it could not be told again with what was held back of them: a call would
+    be made twice.
+    """
+    candidates = objects(event.get("candidates"))
+    ends = [
+        end_slot(choice=number(candidate.get("index")) or 0)
+        for candidate in candidates
+        if isinstance(pick(candidate, "finishReason"), str)
+    ]
+    if all(_is_plain(part) for one in candidates for part in _parts_of(one)):
+        return ends
+    texts = dict.fromkeys((s.choice, s.channel) for s in found if s.kind is SlotKind.DELTA)
+    return ends + [end_slot(channel, choice) for choice, channel in texts]
+
+
+def _parts_of(candidate: JSON) -> list[JSON]:
+    return objects(an_object(candidate.get("content")).get("parts"))
+
+
+def _is_plain(part: JSON) -> bool:
+    """Whether a part is words, or the next piece of one argument whose call has begun before."""
+    calls = list(_within(part, "functionCall"))
+    if not calls:
+        return part.keys() <= _PLAIN
+    pieces = [piece for call in calls for piece in objects(pick(call, "partialArgs"))]
+    return len(pieces) == 1 and not any(call.get("name") or call.get("args") for call in calls)
+
+
+_PLAIN: Final = frozenset({"text", "thought", "thoughtSignature", "thought_signature"})
 
 
 def _sources(candidate: JSON, at: _At) -> list[Slot]:
@@ -188,6 +224,8 @@ def _call(call: JSON, at: _At, place: int) -> list[Slot]:
             for value in _keys(piece, "stringValue"):
                 kind = SlotKind.DELTA if at.is_event else SlotKind.TEXT
                 found += text_slot(piece, value, kind=kind, **facts)
+            if at.is_event and pick(piece, "willContinue") is not True:
+                found.append(end_slot(facts["channel"], at.choice))
     return found
 
 

@@ -87,8 +87,8 @@ class MessagesDenial:
         return b"".join(map(_framed, events))
 
     def report(self, hook_results: JSON) -> bytes | None:
-        """Return a ping: streams may have any number of them, anywhere, and clients skip them."""
-        return _framed({"type": "ping", "hook_results": hook_results})
+        """Return None: `message_stop` tells them itself; of pings, clients see nothing."""
+        return None
 
 
 def _framed(event: JSON) -> bytes:

@@ -18,10 +18,12 @@ from typing import Any, Final
 
 from llmgateway.codecs.messages.shape import as_list, kind_of, text_of
 from llmgateway.codecs.slots import (
+    WHOLE_STREAM,
     Part,
     Place,
     Slot,
     SlotKind,
+    end_slot,
     json_slot,
     leaf_slots,
     objects_in,
@@ -112,7 +114,12 @@ def _tool_names(blocks: Any) -> dict[str, str]:
 def _event(event: JSON) -> list[Slot]:
     index = event.get("index")
     at = _At(index if isinstance(index, int) else 0, kind=SlotKind.DELTA)
-    within = _MEMBER.get(kind_of(event))
+    kind = kind_of(event)
+    if kind == "message_stop":
+        return [end_slot(choice=WHOLE_STREAM)]
+    if kind == "content_block_stop":  # which does not say of which kind the block was
+        return [end_slot(f"{name}:{at.index}") for name in ("text", "reasoning", "call")]
+    within = _MEMBER.get(kind)
     told = event.get(within) if within else None
     if not isinstance(told, dict):
         return []
@@ -120,7 +127,10 @@ def _event(event: JSON) -> list[Slot]:
         return _answer(told)
     if within == "content_block":
         return _block(told, at)
-    return _end(told) if event["type"] == "message_delta" else _delta(told, at)
+    if kind == "content_block_delta":
+        return _delta(told, at)
+    has_reason = isinstance(told.get("stop_reason"), str)
+    return _end(told) + ([end_slot()] if has_reason else [])
 
 
 _MEMBER: Final = {

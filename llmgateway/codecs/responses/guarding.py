@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from llmgateway.codecs.written import written
 from llmgateway.types import JSON
-
-_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 def insert(body: JSON, role: str, text: str) -> None:
@@ -59,7 +57,6 @@ class ResponsesDenial:
         self._response: JSON = {"object": "response", "output": []}
         self._items: dict[int, JSON] = {}
         """The items that went out whole."""
-        self._has_ended = False
 
     def see(self, event: JSON) -> None:
         """Take the next event that went out."""
@@ -72,7 +69,6 @@ class ResponsesDenial:
             index, item = event.get("output_index"), event.get("item")
             if isinstance(index, int) and isinstance(item, dict):
                 self._items[index] = item
-        self._has_ended = self._has_ended or (isinstance(kind, str) and kind in _ENDS)
 
     def write(self, hook_results: JSON) -> bytes:
         """Return `response.incomplete`, with the items that went out whole and the results."""
@@ -82,21 +78,15 @@ class ResponsesDenial:
             "incomplete_details": {"reason": "content_filter"},
             "output": [item for _, item in sorted(self._items.items())],
         }
-        self._has_ended = True
-        return self._event("response.incomplete", response, hook_results)
+        self._number += 1
+        told = {
+            "type": "response.incomplete",
+            "sequence_number": self._number,
+            "response": response,
+            "hook_results": hook_results,
+        }
+        return f"event: response.incomplete\ndata: {written(told)}\n\n".encode("utf-8", "replace")
 
     def report(self, hook_results: JSON) -> bytes | None:
-        """Return `response.in_progress` again, which changes nothing; None once the end is out.
-
-        The number is the next one, so that of the event that follows must be one higher than its
-        maker gave it, for whoever counts.
-        """
-        if self._has_ended:
-            return None
-        return self._event("response.in_progress", self._response, hook_results)
-
-    def _event(self, kind: str, response: JSON, hook_results: JSON) -> bytes:
-        self._number += 1
-        told = {"type": kind, "sequence_number": self._number, "response": response}
-        data = written({**told, "hook_results": hook_results})
-        return f"event: {kind}\ndata: {data}\n\n".encode("utf-8", "replace")
+        """Return None: the stream's last event, which has the whole response, tells them itself."""
+        return None

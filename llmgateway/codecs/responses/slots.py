@@ -15,7 +15,17 @@ from typing import Any, Final
 
 from llmgateway.codecs.logprobs import entry_tokens
 from llmgateway.codecs.responses.parts import At, item_slots, part_slots
-from llmgateway.codecs.slots import Part, Place, Slot, SlotKind, leaf_slots, objects_in, text_slot
+from llmgateway.codecs.slots import (
+    WHOLE_STREAM,
+    Part,
+    Place,
+    Slot,
+    SlotKind,
+    end_slot,
+    leaf_slots,
+    objects_in,
+    text_slot,
+)
 from llmgateway.codecs.spots import Voice
 from llmgateway.types import JSON
 
@@ -96,17 +106,26 @@ def _event(event: JSON) -> list[Slot]:
     if kind in _PIECES:
         return _piece(event, *_PIECES[kind])
     if kind in _PARTS and isinstance(part := event.get("part"), dict):
-        return part_slots(part, _at(event), _PARTS[kind].format(**_places(event)))
+        return _closing(kind, part_slots(part, _at(event), _PARTS[kind].format(**_places(event))))
     if kind in _ITEMS and isinstance(item := event.get("item"), dict):
-        return item_slots(item, _at(event))
+        return _closing(kind, item_slots(item, _at(event)))
     if kind == "response.output_text.annotation.added":
         channel = "quote:{output_index}.{content_index}.{annotation_index}"
         facts = _at(event).facts("", Place.OTHER)
         facts["channel"] = channel.format(**_places(event))
         return leaf_slots(event, "annotation", **facts)
     if isinstance(response := event.get("response"), dict):
-        return _response(response, SlotKind.COPY)
+        found = _response(response, SlotKind.COPY)
+        return found + ([end_slot(choice=WHOLE_STREAM)] if kind in _ENDS else [])
     return []
+
+
+def _closing(kind: str, found: list[Slot]) -> list[Slot]:
+    """Add the ends of what an event tells again, if it is the last to do so in pieces."""
+    if not kind.endswith(".done"):
+        return found
+    channels = dict.fromkeys(slot.channel for slot in found if slot.kind is SlotKind.COPY)
+    return found + [end_slot(channel) for channel in channels]
 
 
 def _piece(event: JSON, key: str, channel: str, place: Place, is_json: bool) -> list[Slot]:
@@ -114,7 +133,8 @@ def _piece(event: JSON, key: str, channel: str, place: Place, is_json: bool) -> 
     kind = SlotKind.DELTA if key == "delta" else SlotKind.COPY
     within = channel.format(**_places(event))
     found = text_slot(event, key, kind=kind, place=place, channel=within, is_json=is_json)
-    return found + entry_tokens(event.get("logprobs"), Voice(), within)
+    found += entry_tokens(event.get("logprobs"), Voice(), within)
+    return found if kind is SlotKind.DELTA else [*found, end_slot(within)]
 
 
 def _at(event: JSON) -> At:
@@ -178,3 +198,5 @@ _PARTS: Final = {
 """Where the part of each type of event stands."""
 
 _ITEMS: Final = frozenset({"response.output_item.added", "response.output_item.done"})
+
+_ENDS: Final = frozenset({"response.completed", "response.incomplete"})

@@ -28,19 +28,30 @@ MACHINE = {
 
 
 def told(slots: Iterable[Slot]) -> list[Told]:
-    """Return of each slot its text, kind, place and channel."""
-    return [(one.text, one.kind.value, one.place.value, one.channel) for one in slots]
+    """Return of each text its kind, place and channel."""
+    return [(one.text, one.kind.value, one.place.value, one.channel) for one in texts_of(slots)]
+
+
+def texts_of(slots: Iterable[Slot]) -> list[Slot]:
+    """Return the slots that hold a text."""
+    return [slot for slot in slots if slot.kind is not SlotKind.END]
+
+
+def ends(wire: Format, event: JSON) -> list[tuple[int, str]]:
+    """Return the choices and channels that an event ends."""
+    slots = wire.slots(event, Part.EVENT)
+    return [(one.choice, one.channel) for one in slots if one.kind is SlotKind.END]
 
 
 def check_marks(wire: Format, body: JSON, part: Part) -> None:
     """Check that each slot's text lands in its own place, and that nothing else changes."""
     changed = json.loads(json.dumps(body))
-    slots = wire.slots(changed, part)
+    slots = texts_of(wire.slots(changed, part))
     assert changed == body
     texts, marks = [slot.text for slot in slots], [_mark(*one) for one in enumerate(slots)]
     for slot, mark in zip(slots, marks, strict=True):
         slot.put(mark)
-    assert marks == [slot.text for slot in wire.slots(changed, part)]
+    assert marks == [slot.text for slot in texts_of(wire.slots(changed, part))]
     for slot, text in zip(slots, texts, strict=True):
         slot.put(text)
     if not any(slot.kind is SlotKind.TOKEN for slot in slots):  # these forget their alternatives
