@@ -173,9 +173,7 @@ def _candidates(kind: str, text: str, looked: Looked, asker: Asker) -> Iterator[
     return FINDERS[kind](text)
 
 
-def _recognised(
-    text: str, spans: list[Span], looked: Looked, recogniser: Recogniser
-) -> list[Span]:
+def _recognised(text: str, spans: list[Span], looked: Looked, recogniser: Recogniser) -> list[Span]:
     """Return the spans and those of the recogniser that overlap none of them."""
     merged = list(spans)
     end = 0

@@ -94,11 +94,12 @@ def is_card(digits: str) -> bool:
 def cards(text: str) -> Iterator[Candidate]:
     """Payment cards: digits in one, or in the groups that are printed on them."""
     for start, end in runs(r"[0-9]{4}[0-9 -]{8,}[0-9]", text):
-        groups = list(runs(r"[0-9]+", text[start:end]))
+        run = text[start:end]
+        groups = list(runs(r"[0-9]+", run))
         sizes = tuple(last - first for first, last in groups)
         place = 0
         while place < len(groups):
-            taken = _card_groups(text[start:end], groups, sizes, place)
+            taken = _card_groups(run, groups, sizes, place)
             if taken:
                 found = start + groups[place][0], start + groups[place + taken - 1][1]
                 is_part = _is_word(text, found[0] - 1) or _is_word(text, found[1])

@@ -17,7 +17,7 @@ from llmgateway.guardrails.pii.shapes import KINDS
 
 __all__ = ["ASKED_AT_MOST", "Asker", "is_region", "library", "phones"]
 
-ASKED_AT_MOST = 1000
+ASKED_AT_MOST = 256
 """Of how many candidates the library is asked in one text."""
 _RUN = (
     r"\+\(?[0-9](?:[ ().\-/]{0,3}[0-9])+"

@@ -104,17 +104,13 @@ _GAP = r"[\"'\x00]{0,2}[ \t]{0,4}(?:[:=]|=>)[ \t]{0,4}[\"'\x00]{0,2}"
 """What stands between a name and its value; \\x00 is a quote of JSON."""
 
 CONTEXTS: tuple[Context, ...] = (
-    Context(
-        "bearer", ("bearer",), r"(?i:bearer)(?:[ \t+]|%20){1,4}([A-Za-z0-9._~+/=:-]{16,})"
-    ),
+    Context("bearer", ("bearer",), r"(?i:bearer)(?:[ \t+]|%20){1,4}([A-Za-z0-9._~+/=:-]{16,})"),
     Context(
         "authorization",
         ("authorization",),
         rf"(?i:authorization){_GAP}((?i:basic|token|digest|apikey) [^\s\"',;\\{{\x00\[]{{8,}})",
     ),
-    Context(
-        "url-password", ("://",), r"://[^\s/:@\"'\\\x00\x03]*:([^\s/@\"'\\\x00\x03]+)@"
-    ),
+    Context("url-password", ("://",), r"://[^\s/:@\"'\\\x00\x03]*:([^\s/@\"'\\\x00\x03]+)@"),
     Context("slack-hook", ("hooks.slack.com/",), r"hooks\.slack\.com/([A-Za-z0-9/_-]{20,})"),
     Context(
         "aws",

@@ -67,6 +67,7 @@ class View:
     starts: Sequence[int] | None = field(default=None, repr=False)
     """Of each of its characters, where it begins in the raw text, and the raw length; None: each
     stands where it does there."""
+
     def raw(self, position: int) -> int:
         """Return the place in the raw text."""
         return position if self.starts is None else self.starts[position]
