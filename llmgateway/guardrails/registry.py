@@ -13,6 +13,8 @@ from llmgateway.guardrails.parameters import did_you_mean
 ENTRY_POINTS = "llmgateway.checks"
 """The group in which packages name a check, or a module or list of checks."""
 _BUILTIN = ("text", "data", "request", "rewrite", "outside", "tokens")
+_MORE = ("moderation", "judge", "language", "injection", "links", "tools", "token_limits")
+"""Those beyond the contract's."""
 _GROUP = "default."
 # What Portkey's hosted service calls them.
 _HOSTED = {
@@ -84,5 +86,5 @@ def _installed() -> Checks:
 @cache
 def builtin() -> Checks:
     """Return the checks of this package; their modules are imported at the first call."""
-    modules = [import_module(f"llmgateway.guardrails.{name}") for name in _BUILTIN]
+    modules = [import_module(f"llmgateway.guardrails.{name}") for name in (*_BUILTIN, *_MORE)]
     return Checks([one for module in modules for one in module.CHECKS])
