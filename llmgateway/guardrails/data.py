@@ -5,7 +5,7 @@ Source: reference/portkey, guardrails, section 3.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from llmgateway.guardrails.base import Subject, Verdict
 from llmgateway.guardrails.declare import check
@@ -39,7 +39,10 @@ _TAGS: dict[str, tuple[str, ...]] = {
     "Dockerfile": ("docker",),
 }
 """Other tags of code blocks; a language's own name in lower case is one, too."""
-_BY_TAG = {tag: name for name, tags in _TAGS.items() for tag in tags}
+_BY_TAG = {name.lower(): name for name in get_args(Format)} | {
+    tag: name for name, tags in _TAGS.items() for tag in tags
+}
+_MAX_TOLD = 20
 
 
 # In a thread: a validation may take a second of processor time.
@@ -122,9 +125,9 @@ def contains_code(
 ) -> Verdict:
     """Pass when a fenced code block of this language stands in the text."""
     text = demand_text(subject)
-    found = list(dict.fromkeys(_format_of(block.language) for block in blocks(text)))
-    found = [name for name in found if name]
-    has = format in found
+    tags = dict.fromkeys(block.language for block in blocks(text) if block.language)
+    found = list(dict.fromkeys(_BY_TAG.get(tag, tag) for tag in tags))[:_MAX_TOLD]
+    has = any(_BY_TAG.get(tag) == format for tag in tags)
     return Verdict(
         judged(has, not_),
         {
@@ -135,11 +138,6 @@ def contains_code(
             "textExcerpt": excerpt(text),
         },
     )
-
-
-def _format_of(tag: str) -> str:
-    named = next((name for name in Format.__args__ if name.lower() == tag), None)  # type: ignore[attr-defined]
-    return named or _BY_TAG.get(tag, tag)
 
 
 @check("default.notNull", stages=("output",), blocking=False)

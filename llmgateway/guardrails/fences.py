@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 _FENCE = "```"
@@ -16,6 +17,8 @@ _MAX_ATTEMPTS = 64
 _MAX_READ = 4 * 2**20
 """How many characters are read in vain at most."""
 _MAX_FOUND = 32
+_MAX_BLOCKS = 500
+"""How many fenced blocks are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,10 @@ def _language(text: str, start: int, end: int) -> str:
 
 def json_in(text: str) -> list[Found]:
     """Return the JSON of a text: that of fenced blocks, else a whole list, else each object."""
-    fenced = [found for block in blocks(text) for found in _whole(block.text)]
+    tried = islice(blocks(text), _MAX_BLOCKS)
+    fenced = list(islice((found for block in tried for found in _whole(block.text)), _MAX_FOUND))
     if fenced:
-        return fenced[:_MAX_FOUND]
+        return fenced
     return (_whole(text) if text.lstrip()[:1] == "[" else []) or _objects(text)
 
 
