@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.db import router
 
 from llmgateway.config import AnyHook, Hook, SavedHook, parse_guardrail, parse_hooks
-from llmgateway.engine.bind import Binder, Fault
+from llmgateway.engine.bind import Binder, Fault, Saved
 from llmgateway.errors import InvalidConfig
 from llmgateway.settings import Settings
 from llmgateway_django.guardrails import (
@@ -33,7 +33,7 @@ def faults_of_settings(settings: Settings) -> Iterator[str]:
     Those that they name and do not have are looked for by `faults_of_saved`.
     """
     try:
-        saved = {
+        saved: Saved = {
             (slug, None): parse_guardrail(said, slug) for slug, said in settings.guardrails.items()
         }
         demands = [(stage, _known(_demanded(settings, stage), saved)) for stage in STAGES]
@@ -81,9 +81,7 @@ def _demanded(settings: Settings, stage: Stage) -> tuple[AnyHook, ...]:
     return parse_hooks(list(getattr(settings, name)), stage, name)
 
 
-def _known(
-    hooks: Sequence[AnyHook], saved: dict[tuple[str, None], tuple[Hook, ...]]
-) -> tuple[AnyHook, ...]:
+def _known(hooks: Sequence[AnyHook], saved: Saved) -> tuple[AnyHook, ...]:
     return tuple(
         hook for hook in hooks if isinstance(hook, Hook) or (hook.slug, hook.version) in saved
     )

@@ -94,7 +94,7 @@ def check_guardrail(
 
     Raises `ValidationError` with a message for each fault: `checks[0].parameters.words: …`.
     """
-    body = check_guardrail_json({"checks": checks, "actions": actions or {}})
+    body: dict[str, Any] = check_guardrail_json({"checks": checks, "actions": actions or {}})
     if faults := faults_of(body):
         raise ValidationError([in_words(*fault) for fault in faults])
     return body

@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from llmgateway_django.guardrails import save_guardrail
+from llmgateway_django.admin.check_fields import fields_of_check, help_of
+from llmgateway_django.guardrails import checks_of_project, save_guardrail
 from llmgateway_django.models import APIKey, AuditEvent, Guardrail, GuardrailVersion, Workspace
 from tests.django.pages import Staff, errors_of, url
 
@@ -252,6 +253,15 @@ def test_the_form_tells_what_each_check_takes(root: Client, shop: Workspace) -> 
 
     for words in ("notes.unknown_text", "atMost", "How many may.", "?check=default.contains"):
         assert words in shown
+
+
+def test_every_check_has_a_form() -> None:
+    known = checks_of_project()
+    for id_, check in known.items():
+        parameters = check.schema()["properties"]
+        assert parameters.keys() == fields_of_check(check).keys()
+        shown = help_of(check)
+        assert all(f"<code>{name}</code>" in shown for name in parameters), id_
 
 
 # ---- what workspaces and keys demand

@@ -9,6 +9,7 @@ import pytest
 from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 
 from llmgateway_django import checks as checks_module
+from llmgateway_django.conf import conf_of_project
 from llmgateway_django.guardrail_checks import faults_of_settings
 from llmgateway_django.guardrails import save_guardrail
 from llmgateway_django.keys import create_key
@@ -142,7 +143,7 @@ def test_guardrails_of_the_settings_that_cannot_run(
     settings: Any, table: dict[str, Any], fault: str | None
 ) -> None:
     settings.LLMGATEWAY = RING
-    conf = checks_module.conf_of_project()
+    conf = conf_of_project()
     lowered = {name.lower(): value for name, value in table.items()}
     said = replace(conf, settings=conf.settings.model_copy(update=lowered))
 
@@ -153,8 +154,8 @@ def test_guardrails_of_the_settings_that_cannot_run(
 
 
 def test_settings_are_told_of_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    conf = checks_module.conf_of_project()
-    update = {"input_guardrails": [{"no.check": {}}]}
+    conf = conf_of_project()
+    update: dict[str, Any] = {"input_guardrails": [{"no.check": {}}]}
     changed = replace(conf, settings=conf.settings.model_copy(update=update))
     monkeypatch.setattr(checks_module, "conf_of_project", lambda: changed)
 

@@ -107,6 +107,7 @@ def _field_of(
         case "array" if kind.get("items", {}).get("type") == "string":
             shown["help_text"] = f"{shown['help_text']} {conditional_escape(_('One a line.'))}"
             return LinesField(**shown)
+    shown["help_text"] = f"{shown['help_text']} {conditional_escape(_('JSON.'))}"
     return LongJSONField(**shown)
 
 
@@ -124,15 +125,18 @@ def _kind_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     kind = _plain(part, schema)
     if "enum" in kind:
         return ", ".join(map(str, kind["enum"]))
+    either = f" {_('or')} "
     if "anyOf" in kind:
-        return _(" or ").join(_kind_of(one, schema) for one in kind["anyOf"])
-    return str(kind.get("type", _("any JSON")))
+        return either.join(_kind_of(one, schema) for one in kind["anyOf"])
+    name = kind.get("type", _("any JSON"))
+    return either.join(name) if isinstance(name, list) else str(name)
 
 
 def _default_of(part: Mapping[str, Any], is_needed: bool) -> str:
     if is_needed:
-        return _("Needed.")
-    return _("Default: %s.") % as_json(part["default"]) if "default" in part else ""
+        return str(_("Needed."))
+    default = part.get("default")
+    return "" if default is None else str(_("Default: %s.")) % as_json(default)
 
 
 def _words_of(part: Mapping[str, Any]) -> str:

@@ -127,16 +127,16 @@ class GuardrailForm(ScopedForm):
         self.add_error(place, in_words(path, words))
 
 
-def rows_of(checks: Sequence[Mapping[str, Any]], known: Checks, asked: Sequence[str]) -> list[Row]:
+def rows_of(checks: Any, known: Checks, asked: Sequence[str]) -> list[Row]:
     """Return the sections of a version, of checks that are asked for, and blank ones."""
-    rows = [_row_of(check, known) for check in checks if isinstance(check, Mapping)]
+    rows = [_row_of(check, known) for check in checks]
     rows += [Row(known[id_].id, has_fields=True) for id_ in asked if id_ in known]
     return [*rows[:MAX_CHECKS], *([Row()] * _BLANK)]
 
 
 def rows_posted(data: Mapping[str, Any], known: Checks) -> list[Row]:
     """Return the sections that a form was sent with."""
-    rows = []
+    rows: list[Row] = []
     while len(rows) < MAX_CHECKS + _BLANK and f"check_{len(rows)}" in data:
         number = len(rows)
         id_ = str(data.get(f"fields_{number}") or "")
@@ -168,7 +168,9 @@ def sections_of(rows: Sequence[Row], known: Checks) -> list[tuple[str, dict[str,
     return sections
 
 
-def _row_of(check: Mapping[str, Any], known: Checks) -> Row:
+def _row_of(check: Any, known: Checks) -> Row:
+    if not isinstance(check, Mapping):  # written past the form
+        return Row()
     id_, parameters = str(check.get("id", "")), check.get("parameters") or {}
     is_enabled = check.get("is_enabled") is not False
     if id_ in known and isinstance(parameters, Mapping):
