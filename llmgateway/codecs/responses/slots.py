@@ -124,7 +124,8 @@ def _closing(kind: str, found: list[Slot]) -> list[Slot]:
     """Add the ends of what an event tells again, if it is the last to do so in pieces."""
     if not kind.endswith(".done"):
         return found
-    channels = dict.fromkeys(slot.channel for slot in found if slot.kind is SlotKind.COPY)
+    copies = [slot for slot in found if slot.kind is SlotKind.COPY]
+    channels = dict.fromkeys(slot.channel for slot in copies if slot.place is not Place.OTHER)
     return found + [end_slot(channel) for channel in channels]
 
 

@@ -6,12 +6,15 @@ import copy
 import json
 from typing import Any
 
+import httpx
 import pytest
+from google import genai
+from google.genai.types import FinishReason, HttpOptions
 
 from llmgateway.codecs.generate_content import COUNT_TOKENS, EMBED_CONTENT, GENERATE_CONTENT
 from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
 from tests.codecs.generate_content.recordings import Recording, params, said
-from tests.codecs.slots.marked import JSON, check_marks, check_words, fuzz, joined, told
+from tests.codecs.slots.marked import JSON, check_marks, check_words, ends, fuzz, joined, told
 
 REQUEST: JSON = {
     "systemInstruction": {"parts": [{"text": "s"}]},
@@ -139,6 +142,34 @@ def test_texts_of_events_are_deltas_of_one_channel() -> None:
     assert [("Os", "delta", "tool_arguments", "call:0:$.city")] == told(
         GENERATE_CONTENT.slots(PIECES, Part.EVENT)
     )
+
+
+@pytest.mark.parametrize(
+    ("candidate", "ended"),
+    [
+        ({"content": {"parts": [{"text": "a"}]}}, []),
+        ({"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}, [(0, "")]),
+        ({"index": 1, "finishReason": "STOP"}, [(1, "")]),
+        ({"content": {"parts": [{"text": "a", "thought": True}, {"text": "b"}]}}, []),
+        ({"content": {"parts": [{"functionCall": {"name": "f"}}]}}, []),
+        (
+            {"content": {"parts": [{"text": "a"}, {"functionCall": {"name": "f"}}]}},
+            [(0, "text")],
+        ),
+        (
+            {"content": {"parts": [{"functionCall": {"partialArgs": [
+                {"jsonPath": "$.a", "stringValue": "x", "willContinue": True}]}}]}},
+            [],
+        ),
+        (
+            {"content": {"parts": [{"functionCall": {"partialArgs": [
+                {"jsonPath": "$.a", "stringValue": ""}]}}]}},
+            [(0, "call:0:$.a")],
+        ),
+    ],
+)  # fmt: skip
+def test_events_tell_which_texts_end(candidate: JSON, ended: list[Any]) -> None:
+    assert ended == ends(GENERATE_CONTENT, {"candidates": [candidate]})
 
 
 def test_embeddings_and_counts_have_the_words_of_their_requests() -> None:
@@ -300,7 +331,7 @@ def _spelled(body: JSON) -> JSON:
     def parts(value: list[Any]) -> JSON:
         return {"parts": [{"text": one} if isinstance(one, str) else one for one in value]}
 
-    found = {key: parts(value) for key, value in body.items() if key != "contents"}
+    found: JSON = {key: parts(value) for key, value in body.items() if key != "contents"}
     if "contents" in body:
         found["contents"] = [{"role": role, **parts(value)} for role, value in body["contents"]]
     return found
@@ -332,6 +363,20 @@ def test_a_denial_finishes_what_is_unfinished() -> None:
     assert [(0, "SAFETY")] == [(one["index"], one["finishReason"]) for one in first["candidates"]]
     assert ({"a": 1}, "r") == (first["hook_results"], first["responseId"])
     assert 1 == len(second["candidates"])
+
+
+def test_the_sdk_reads_a_denied_stream_and_a_report() -> None:
+    denial, first = GENERATE_CONTENT.denial(), {"candidates": [{"content": {"parts": []}}]}
+    denial.see(first)
+    raw = f"data: {json.dumps(first)}\n\n".encode() + denial.write({"a": 1})
+    raw += denial.report({"a": 1}) or b""
+    answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=raw)
+    http: Any = httpx.Client(transport=httpx.MockTransport(lambda request: answer))
+    with genai.Client(api_key="k", http_options=HttpOptions(httpx_client=http)) as sdk:
+        chunks = list(sdk.models.generate_content_stream(model="m", contents="hi"))
+
+    found = [one.candidates[0].finish_reason if one.candidates else None for one in chunks]
+    assert [None, FinishReason.SAFETY, None] == found
 
 
 def test_a_report_has_no_candidates() -> None:

@@ -11,9 +11,18 @@ import httpx2
 import pytest
 
 from llmgateway.codecs.messages import COUNT_TOKENS, MESSAGES
-from llmgateway.codecs.slots import Part, Place, SlotKind
+from llmgateway.codecs.slots import Part, Place
 from tests.codecs.messages.recordings import UNWHOLE, Recording, answers, requests, streams
-from tests.codecs.slots.marked import JSON, check_marks, check_words, fuzz, joined, told
+from tests.codecs.slots.marked import (
+    JSON,
+    check_marks,
+    check_words,
+    ends,
+    fuzz,
+    joined,
+    texts_of,
+    told,
+)
 
 CALL = {"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Öln"}}
 HIT = {"type": "web_search_result", "title": "T", "url": "u", "encrypted_content": "e"}
@@ -157,7 +166,20 @@ def test_events_name_the_channels_of_their_blocks() -> None:
         ("c", "delta", "reasoning", "reasoning:3"),
         ("END", "text", "other", "stop_sequence"),
     ] == told(found)
-    assert [True, True, True] == [slot.is_json for slot in found if "call" in slot.channel]
+    assert [True, True, True] == [
+        slot.is_json for slot in texts_of(found) if "call" in slot.channel
+    ]
+
+
+def test_events_tell_which_texts_end() -> None:
+    stop = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+
+    assert [(0, "text:3"), (0, "reasoning:3"), (0, "call:3")] == ends(
+        MESSAGES, {"type": "content_block_stop", "index": 3}
+    )
+    assert [(0, "")] == ends(MESSAGES, stop)
+    assert [(-1, "")] == ends(MESSAGES, {"type": "message_stop"})
+    assert [] == [end for event in EVENTS[:4] for end in ends(MESSAGES, event)]
 
 
 @pytest.mark.parametrize(("part", "body"), BODIES)
@@ -340,16 +362,25 @@ def test_a_denial_closes_what_is_open_and_refuses() -> None:
     assert 2 == len(events)
 
 
-def test_the_sdk_reads_a_denied_stream_and_a_report() -> None:
+def test_the_sdk_reads_a_denied_stream() -> None:
     denial = MESSAGES.denial()
     out = [START, *EVENTS[1:3]]
     for event in out:
         denial.see(event)
-    report = denial.report({"after_request_hooks": []}) or b""
-    raw = b"".join(map(_framed, out)) + report + denial.write({"after_request_hooks": []})
+    raw = b"".join(map(_framed, out)) + denial.write({"after_request_hooks": []})
     with _stream(raw + _framed({"type": "message_stop"})) as client:
         with client.messages.stream(model="m", max_tokens=9, messages=[]) as stream:
             final = stream.get_final_message()
 
     assert ("refusal", "ab") == (final.stop_reason, final.content[0].text)
-    assert SlotKind.DELTA is MESSAGES.slots(EVENTS[1], Part.EVENT)[0].kind
+
+
+def test_the_last_event_tells_results_and_the_sdk_takes_it() -> None:
+    stop = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
+    last = {"type": "message_stop", "hook_results": {"after_request_hooks": []}}
+    with _stream(b"".join(map(_framed, [START, *EVENTS[1:3], stop, last]))) as client:
+        with client.messages.stream(model="m", max_tokens=9, messages=[]) as stream:
+            final = stream.get_final_message()
+
+    assert ("end_turn", "ab") == (final.stop_reason, final.content[0].text)
+    assert MESSAGES.denial().report({}) is None

@@ -12,7 +12,7 @@ from llmgateway.codecs.responses import RESPONSES
 from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
 from tests.codecs.cassettes import Cassette, cassettes
 from tests.codecs.chat.test_sdk import client_of
-from tests.codecs.slots.marked import JSON, check_marks, check_words, fuzz, joined, told
+from tests.codecs.slots.marked import JSON, check_marks, check_words, ends, fuzz, joined, told
 
 CALL = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"a":"b"}'}
 TOKEN = {
@@ -221,6 +221,16 @@ def test_deltas_and_what_closes_them_name_the_same_channels() -> None:
     ] == found
 
 
+def test_closing_events_end_their_texts() -> None:
+    text = [(0, "text:1.0")]
+
+    assert [text, text, [*text, (0, "refusal:1.1")]] == [
+        ends(RESPONSES, EVENTS[at]) for at in (5, 6, 9)
+    ]
+    assert [(-1, "")] == ends(RESPONSES, EVENTS[-1])
+    assert [] == [end for one in EVENTS[:5] for end in ends(RESPONSES, one)]
+
+
 def test_a_whole_response_in_an_event_is_a_copy() -> None:
     whole = told(RESPONSES.slots(ANSWER, Part.RESPONSE))
     copies = [(text, "token" if kind == "token" else "copy", *rest) for text, kind, *rest in whole]
@@ -405,34 +415,28 @@ def test_a_denial_tells_what_went_out_and_why_no_more() -> None:
         "incomplete_details": {"reason": "content_filter"},
         "output": [MESSAGE],
     } == told["response"]
-    assert denial.report({}) is None
 
 
-def test_a_report_is_told_before_the_end_only() -> None:
-    denial = RESPONSES.denial()
-    denial.see(CREATED)
-    (told,) = _events(denial.report({"a": 1}) or b"")
-    denial.see({"type": "response.completed", "sequence_number": 1, "response": {}})
+def test_the_last_event_tells_results_and_the_sdk_takes_it() -> None:
+    done = {**CREATED, "type": "response.completed", "hook_results": {"a": 1}}
+    raw = f"event: response.completed\ndata: {json.dumps(done)}\n\n".encode()
+    with client_of(raw, "text/event-stream") as client:
+        (last,) = client.responses.create(model="m", input="a", stream=True)
 
-    assert ("response.in_progress", 1, {"a": 1}, CREATED["response"]) == (
-        told["type"],
-        told["sequence_number"],
-        told["hook_results"],
-        told["response"],
-    )
-    assert denial.report({"a": 1}) is None
+    assert {"a": 1} == last.to_dict()["hook_results"]
+    assert RESPONSES.denial().report({}) is None
 
 
 def test_the_sdk_reads_a_denied_stream() -> None:
     denial = RESPONSES.denial()
     denial.see(CREATED)
     raw = f"event: response.created\ndata: {json.dumps(CREATED)}\n\n".encode()
-    raw += (denial.report({"a": 1}) or b"") + denial.write({"a": 1})
+    raw += denial.write({"a": 1})
     with client_of(raw, "text/event-stream") as client:
         kinds = [one.type for one in client.responses.create(model="m", input="a", stream=True)]
         with client.responses.stream(model="m", input="a") as stream:
             last = [one for one in stream][-1]
 
-    assert ["response.created", "response.in_progress", "response.incomplete"] == kinds
+    assert ["response.created", "response.incomplete"] == kinds
     assert "response.incomplete" == last.type
-    assert "content_filter" == last.response.incomplete_details.reason
+    assert {"reason": "content_filter"} == last.response.to_dict()["incomplete_details"]
