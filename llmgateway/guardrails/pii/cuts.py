@@ -32,7 +32,7 @@ _LEADS = (
 def safe_cut(text: str) -> int:
     """Return the last place of a view where it may be cut; 0: there is none."""
     end = len(text)
-    for start, last in reversed([*_armour(text), (-1, 0)]):
+    for start, last in reversed([(-1, 0), *_armour(text)]):
         # Between two keys, the last first.
         if (place := _cut_between(text, max(0, last), end)) > 0:
             return place

@@ -199,7 +199,7 @@ def _is_version(text: str, start: int, end: int) -> bool:
 
 
 _HEX = "[0-9A-Fa-f]"
-_MAC = "|".join((rf"{_HEX}{{2}}(?:{sign}{_HEX}{{2}})+" for sign in ":-"))
+_MAC = "|".join(rf"{_HEX}{{2}}(?:{sign}{_HEX}{{2}})+" for sign in ":-")
 _CISCO = rf"{_HEX}{{4}}(?:\.{_HEX}{{4}})+"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmgateway.guardrails.pii.cuts import MAX_PIECE
 from llmgateway.guardrails.pii.find import Looked, Search
-from llmgateway.guardrails.pii.vault import LONGEST_PLACEHOLDER, PLACEHOLDER, Found, Vault
+from llmgateway.guardrails.pii.vault import LONGEST_PLACEHOLDER, PLACEHOLDER, QUOTED, Found, Vault
 
 __all__ = ["StreamMask", "StreamRestore"]
 
@@ -109,4 +109,7 @@ class StreamRestore:
         if cut == len(text) and text.endswith("]"):
             begin = text.rfind("[", max(0, cut - LONGEST_PLACEHOLDER))
             cut = begin if begin >= 0 and PLACEHOLDER.match(text, begin) else cut
+        if text.endswith(']"') and (begin := text.rfind('"[')) >= 0:
+            if QUOTED.fullmatch(text, begin):
+                return len(text)
         return cut - 1 if cut > 0 and text[cut - 1] == '"' else cut

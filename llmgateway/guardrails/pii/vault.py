@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +17,22 @@ import orjson
 
 from llmgateway.guardrails.pii.find import Looked, Span, find
 
-__all__ = ["LONGEST_PLACEHOLDER", "MAX_VALUES", "PLACEHOLDER", "REDACTED", "Found", "Vault"]
+__all__ = [
+    "LONGEST_PLACEHOLDER",
+    "MAX_VALUES",
+    "PLACEHOLDER",
+    "QUOTED",
+    "REDACTED",
+    "Found",
+    "Vault",
+]
 
 MAX_VALUES = 1000
 """Of one vault; what is found beyond is masked for good."""
 REDACTED = "[REDACTED]"
 PLACEHOLDER = re.compile(r"\[([A-Za-z][A-Za-z0-9_]{0,40}_[0-9]{1,9})\]")
+QUOTED = re.compile(r'"\[([A-Za-z][A-Za-z0-9_]{0,40}_[0-9]{1,9})\]"')
+"""As all of a string of JSON."""
 LONGEST_PLACEHOLDER = 54
 _DEEPEST = 32
 _DEFAULT = Looked()
@@ -63,6 +74,8 @@ class Vault:
         self._taken: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._has_bare = False
+        # Checks of one request may run in threads beside one another.
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"<Vault of {len(self._values)} values>"
@@ -82,10 +95,9 @@ class Vault:
         own). What this vault has given out stays.
         """
         if "[" in text:
-            for match in PLACEHOLDER.finditer(text):
-                name = match[1].upper()
-                if name not in self._values and len(self._taken) < 100_000:
-                    self._taken.add(name)
+            names = {match[1].upper() for match in PLACEHOLDER.finditer(text)}
+            with self._lock:
+                self._taken |= names - self._values.keys()
 
     def mask(
         self,
@@ -123,7 +135,10 @@ class Vault:
         pieces: list[str] = []
         end = 0
         for span in spans:
-            mark = self._mark(span, is_json) if is_reversible else f"[{span.kind}]"
+            mark = f"[{span.kind}]"
+            if is_reversible:
+                with self._lock:
+                    mark = self._mark(span, is_json)
             pieces += (text[end : span.start], f'"{mark}"' if span.is_bare else mark)
             end = span.end
         return "".join([*pieces, text[end:]])
@@ -154,7 +169,7 @@ class Vault:
         if not self._values or "[" not in text:
             return text
         if is_json and self._has_bare:
-            text = _QUOTED.sub(self._bare, text)
+            text = QUOTED.sub(self._bare, text)
         return PLACEHOLDER.sub(self._json_value if is_json else self._value, text)
 
     def _value(self, match: re.Match[str]) -> str:
@@ -172,7 +187,8 @@ class Vault:
     def may_begin(self, tail: str) -> bool:
         """Tell whether a placeholder given out goes on from this beginning of one."""
         begun = tail[1:].upper()
-        return any(name.startswith(begun) for name in self._values)
+        with self._lock:
+            return any(name.startswith(begun) for name in self._values)
 
     def mask_json(
         self,
@@ -214,9 +230,6 @@ class Vault:
             return self.restore(text, is_json)
 
         return _mapped(value, restored, 0)
-
-
-_QUOTED = re.compile(r'"\[([A-Za-z][A-Za-z0-9_]{0,40}_[0-9]{1,9})\]"')
 
 
 def _parsed(text: str) -> Any:

@@ -20,7 +20,7 @@ BREAK = "\x00"
 LETTER = "\x01"
 """A letter that ASCII lacks."""
 MAYBE_LETTER = "\x02"
-"""The letter of `\\n` in a text that is not JSON: a letter after a path's backslash, or no letter."""
+"""The letter of `\\n` in a text that is not JSON: it may be a letter, as in a path, or none."""
 OTHER = "\x03"
 """Any other character that ASCII lacks: no value spans it."""
 
