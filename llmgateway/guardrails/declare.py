@@ -12,11 +12,14 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgateway.guardrails.base import Scope, Services, Stage, Subject, Verdict
 from llmgateway.guardrails.parameters import Parameters, described, parameters_of
 from llmgateway.types import JSON
+
+if TYPE_CHECKING:
+    from llmgateway.guardrails.pii import StreamMask, Vault
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*\.[A-Za-z0-9_-]+", re.IGNORECASE)
 
@@ -42,6 +45,13 @@ class Check:
     the parameters."""
     is_async: bool = False
     wants_services: bool = False
+    wants_vault: bool = False
+    """Whether it takes a keyword `vault`: the request's, where its values are kept."""
+    stream_mask: Callable[[Arguments, Vault, bool], StreamMask] | None = field(
+        repr=False, default=None
+    )
+    """Of arguments, vault and whether the text is JSON: what masks one text of a stream exactly as
+    the check masks the whole of it, holding back less than `window_limit`."""
     scope: Scope | None = None
     """The texts that it looks at where no config says; None: `last`."""
     needs_text: bool = True
@@ -81,18 +91,27 @@ class Bound:
     blocking: bool = False
     """Whether `run` belongs in the pool of threads; never where it is async."""
 
-    def run(self, subject: Subject, services: Services) -> Verdict | Awaitable[Verdict]:
+    def run(
+        self, subject: Subject, services: Services, vault: Vault | None = None
+    ) -> Verdict | Awaitable[Verdict]:
         """Run it; what comes must be awaited where `check.is_async`.
 
         Raises `CheckFailed`, and whatever a user's function raises.
         """
+        handed: dict[str, Any] = {}
         if self.check.wants_services:
-            found: Verdict | Awaitable[Verdict] = self.check.function(
-                subject, **self.arguments, services=services
-            )
-        else:
-            found = self.check.function(subject, **self.arguments)
+            handed["services"] = services
+        if self.check.wants_vault:
+            handed["vault"] = vault
+        found: Verdict | Awaitable[Verdict] = self.check.function(
+            subject, **self.arguments, **handed
+        )
         return found
+
+    def stream_mask(self, vault: Vault, is_json: bool = False) -> StreamMask | None:
+        """Return what masks one text of a stream; None where this check has no such thing."""
+        make = self.check.stream_mask
+        return make(self.arguments, vault, is_json) if make and self.may_change else None
 
 
 _declared: dict[str, Check] = {}
@@ -107,6 +126,7 @@ def check(
     blocking: bool | Callable[[Arguments], bool] | None = None,
     scope: Scope | None = None,
     needs_text: bool = True,
+    stream_mask: Callable[[Arguments, Vault, bool], StreamMask] | None = None,
 ) -> Callable[[Callable[..., Any]], Check]:
     """Make a check of a function `(subject, <parameters>, *, services=…) -> Verdict`.
 
@@ -137,6 +157,8 @@ def check(
             blocking=not is_async and (True if blocking is None else blocking),
             is_async=is_async,
             wants_services=wants_services,
+            wants_vault="vault" in inspect.signature(function).parameters,
+            stream_mask=stream_mask,
             scope=scope,
             needs_text=needs_text,
         )

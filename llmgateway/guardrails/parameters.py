@@ -24,6 +24,8 @@ from llmgateway.guardrails.base import ParameterFault
 from llmgateway.types import JSON
 
 _RESERVED = frozenset({"id", "is_enabled", "credentials", "fail_on_error", "timeout_ms"})
+# What the runner hands in.
+_HANDED = frozenset({"services", "vault"})
 # Portkey spells these words so: `webhookURL`, `onlyDNS`.
 _ACRONYMS = {"url": "URL", "dns": "DNS"}
 _MISSING = inspect.Parameter.empty
@@ -141,7 +143,7 @@ def parameters_of(function: Callable[..., Any]) -> tuple[Parameters, bool]:
     """
     signature = inspect.signature(function)
     _, *others = signature.parameters.values() or [None]
-    wanted = [one for one in others if one is not None and one.name != "services"]
+    wanted = [one for one in others if one is not None and one.name not in _HANDED]
     name = getattr(function, "__qualname__", "check")
     if not signature.parameters:
         raise TypeError(f"{name}() must take the subject as its first parameter")
