@@ -12,16 +12,56 @@ from hypothesis import strategies as st
 from llmgateway.guardrails.pii import Looked, StreamMask, StreamRestore, Vault
 from llmgateway.guardrails.pii.cuts import MAX_PIECE
 
-_PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nq1not/a+key==\n-----END RSA PRIVATE KEY-----"
+_PEM = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nq1not/a+key==\n"
+    "-----END RSA PRIVATE KEY-----"
+)
 PIECES = [
     *("alice@example.com", "bob.o'hara@mail.example.co.uk", "+1 415-555-2671", "(415) 555-2671"),
-    *("4111 1111 1111 1111", "378282246310005", "DE89 3704 0044 0532 0130 00", "8.8.8.8", "v1.2.3.4"),
+    *(
+        "4111 1111 1111 1111",
+        "378282246310005",
+        "DE89 3704 0044 0532 0130 00",
+        "8.8.8.8",
+        "v1.2.3.4",
+    ),
     *("version ", "00:1A:2B:3C:4D:5E", "123-45-6789", "SSN: ", "123456789", "2001:db8::1"),
     *("sk-proj-Zk3vQ9xT7bLm2Rw8Yc5NdJ1h", "Bearer ", "abc.def0123456789-xyz", "hunter2"),
     *("postgres://u:p,w@db.example/x", "secret access key: ", "Authorization: Basic ", _PEM),
     *("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "alice\\u0040example.com", "\\n", "\\\\", "\\"),
-    *("\\\\u0040", "\u200b", "４１１１", "é", "。", "\ud83d", "\x00", '"', "'", "[", "]", "@", ".", "-"),
-    *(" ", " ", "  ", "\n", ",", ", ", ":", "/", "+", "(", "hello ", "World", "the key ", "415", "1"),
+    *(
+        "\\\\u0040",
+        "\u200b",
+        "４１１１",
+        "é",
+        "。",
+        "\ud83d",
+        "\x00",
+        '"',
+        "'",
+        "[",
+        "]",
+        "@",
+        ".",
+        "-",
+    ),
+    *(
+        " ",
+        " ",
+        "  ",
+        "\n",
+        ",",
+        ", ",
+        ":",
+        "/",
+        "+",
+        "(",
+        "hello ",
+        "World",
+        "the key ",
+        "415",
+        "1",
+    ),
     *("-----BEGIN ", "-----END ", "-----", "PRIVATE KEY", "git@github.com:x", "?key=abcdef123"),
 ]
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=14).map("".join)
@@ -92,7 +132,9 @@ def test_nested_values_come_back(value: object) -> None:
     assert vault.restore_json(changed) == value
 
 
-@pytest.mark.parametrize("filler", ["x", "1", "a@b.cc;", "\\u0040", "é", "A1 ", "-----BEGIN ", "\u200b"])
+@pytest.mark.parametrize(
+    "filler", ["x", "1", "a@b.cc;", "\\u0040", "é", "A1 ", "-----BEGIN ", "\u200b"]
+)
 @pytest.mark.parametrize("is_json", [False, True])
 def test_texts_without_a_place_to_cut(filler: str, is_json: bool) -> None:
     size = 2 * MAX_PIECE // len(filler)
@@ -106,7 +148,9 @@ def test_texts_without_a_place_to_cut(filler: str, is_json: bool) -> None:
 
 def test_words_go_out_as_soon_as_the_next_begins() -> None:
     stream = StreamMask(Vault())
-    assert [stream.feed(word) for word in ("Dear", " reader", ", write", " to", " a@b.cc", " now")] == [
+    assert [
+        stream.feed(word) for word in ("Dear", " reader", ", write", " to", " a@b.cc", " now")
+    ] == [
         *("", "Dear ", "reader, ", "write ", "to ", "[EMAIL_ADDRESS_1] "),
     ]
     assert stream.close() == "now"
@@ -116,7 +160,9 @@ def test_only_what_may_be_a_placeholder_is_held_back() -> None:
     vault = Vault()
     vault.mask("alice@example.com")
     stream = StreamRestore(vault)
-    assert [stream.feed(delta) for delta in ("see [1] and [", "x", " [em", "ail_ADDRESS", "_1", "]")] == [
+    assert [
+        stream.feed(delta) for delta in ("see [1] and [", "x", " [em", "ail_ADDRESS", "_1", "]")
+    ] == [
         *("see [1] and ", "[x", " ", "", "", "alice@example.com"),
     ]
     assert stream.close() == ""
