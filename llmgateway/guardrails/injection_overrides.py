@@ -31,13 +31,14 @@ def some(words: str, most: int) -> str:
 
 _EN_VERB = (
     "(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|bypass(?:ing)?|dismiss"
-    "|discard|neglect|skip|(?:do not|don'?t|stop|no longer|never|cease) "
+    "|discard|neglect|skip|erase|wipe|(?:do not|don'?t|stop|no longer|never|cease) "
     "(?:follow(?:ing)?|obey(?:ing)?|adher(?:e|ing) to|comply(?:ing)? with|listen(?:ing)? to)"
     "|pay no (?:attention|heed) to|set aside|throw (?:away|out))"
 )
 _EN_FILL = _words(
     "all any every each of the your my our these those this that from to both both and or other"
-    " please kindly now just me us i we you were was have been gave given received got told set"
+    " guidance memory in on about please kindly now just"
+    " me us i we you were was have been gave given received got told set"
     " previous previously prior above preceding earlier foregoing former existing original initial"
     " initially system safety security content developer past current entire whole openai's default"
     " hidden internal programmed ethical moral"
@@ -47,7 +48,7 @@ _EN_MARK = _words(
     " original safety developer existing all"
 )
 _EN_TARGET = (
-    "(?:instructions?|prompts?|directives?|guidelines?|programming|guardrails|safeguards"
+    "(?:instructions?|prompts?|directives?|guidelines?|programming|guardrails|safeguards|guidance"
     "|directions|content policy|system (?:prompt|message))"
 )
 _EN_WEAK_TARGET = (
@@ -65,7 +66,7 @@ _DE_MARK = (
 _FR_TARGET = "(?:instructions?|consignes?|regles?|directives?|ordres?|prompts?|indications)"
 _FR_MARK = (
     "(?:precedente?s?|anterieure?s?|ci[ -]dessus|initiales?|d'avant|recues?|tes|vos|toutes|tous"
-    "|donnees|jusqu'ici)"
+    "|donnees|jusqu'ici|(?:du )?systeme)"
 )
 _ES_TARGET = "(?:instruccion(?:es)?|ordenes|reglas|indicaciones|directrices|normas|prompts?)"
 _ES_MARK = (
@@ -77,7 +78,7 @@ OVERRIDES = (
     Rule(
         "override",
         0.75,
-        rf"\b{_EN_VERB}{GAP}{some(_EN_FILL, 5)}{_EN_MARK}{GAP}{some(_EN_FILL, 5)}"
+        rf"\b{_EN_VERB}{GAP}{some(_EN_FILL, 7)}{_EN_MARK}{GAP}{some(_EN_FILL, 5)}"
         rf"{_EN_TARGET}\b",
     ),
     Rule(
@@ -135,6 +136,15 @@ OVERRIDES = (
         r"\b(?:ignore|disregard|forget) (?:the |all |everything )?(?:above|previous|prior"
         r"|preceding)"
         r"(?: text| content| message| input)?(?:[,.;:!]| and)",
+    ),
+    Rule(
+        "override",
+        0.55,
+        r"\b(?:what(?:ever)?|everything|all)(?: that)? you (?:were|have been|had been) (?:told"
+        r"|given"
+        r"|taught|instructed)(?: before| earlier| previously| so far)?,? (?:was|were|is"
+        r"|are) (?:all )?"
+        r"(?:wrong|false|lies|a lie|outdated|a test|invalid|void)",
     ),
     Rule(
         "override_de",

@@ -119,13 +119,35 @@ RULES = (
         r"\b.{0,60}\bused to (?:read|tell|whisper|recite)\b.{0,80}\b(?:keys?|napalm|bomb|steps"
         r"|recipe|password|exploit)",
     ),
+    Rule(
+        "role_play",
+        0.5,
+        r"\b(?:ai|assistant|model|bot|chatbot|llm|[a-z]{0,10}gpt|you)\b[^.\n]{0,40}\b(?:has|have"
+        r"|had"
+        r"|having|with|under)(?: absolutely)? (?:no"
+        rf"|zero)(?: [a-z]{{1,12}},?){{0,2}} {_RULES_OF}\b",
+    ),
+    Rule(
+        "role_play",
+        0.55,
+        r"\byou(?:'re| are) no longer (?:an? |the )?(?:chat ?gpt|gpt|claude|gemini|copilot|llama"
+        r"|ai\b"
+        r"|assistant|language model|chat ?bot)",
+    ),
+    Rule(
+        "coercion",
+        0.3,
+        r"\byou(?:'ll| will| shall) (?:be|get) (?:penali[sz]ed|punished|shut down|terminated"
+        r"|deleted"
+        r"|fined|replaced)\b|\byou(?:'ll| will) (?:lose|die)\b",
+    ),
     # ---- get at the prompt
     Rule(
         "prompt_extraction",
         0.6,
         rf"{_ASK}{GAP}(?:(?:me|us|back|out|exactly|here|now|please|all|of|verbatim|again|to|down"
         r"|with|the"
-        rf"|text|contents?|full|complete|entire|everything|in){GAP}){{0,5}}your{GAP}"
+        rf"|word|for|what|text|contents?|full|complete|entire|everything|in){GAP}){{0,8}}your{GAP}"
         r"(?:(?:full|entire|exact|complete|own|actual|current|very|whole|hidden"
         rf"|secret){GAP}){{0,3}}{_SECRET_PROMPT}",
     ),
@@ -142,7 +164,8 @@ RULES = (
         0.6,
         r"\b(?:repeat|print|output|copy|echo|recite|paste|write|reproduce)(?: out| back| down)?"
         r" (?:all |everything|every word|the |of |text|words?|content|lines?|instructions"
-        r"|sentences?|entire|whole|conversation|that |is |are |was |were |you |exactly ){1,8}"
+        r"|sentences?|written |said |typed |shown |entire|whole|conversation|that |is |are |was "
+        r"|were |you |exactly ){1,8}"
         r" ?(?:above|before (?:this|that|my)|preceding|prior to this|up to this point"
         r"|so far verbatim)\b",
     ),
@@ -169,6 +192,28 @@ RULES = (
         r"|dime)\b[^.\n]{0,40}\b(?:dein|deine|deinen|ihr|ihren|ton|tes|votre|vos|tu|tus|su|sus)"
         r" (?:[a-z]{1,15} ){0,2}(?:system-?prompt|systemanweisung(?:en)?|prompt|instructions"
         r"|invite systeme|message systeme|consignes|instrucciones|mensaje del? sistema)",
+    ),
+    Rule(
+        "prompt_extraction",
+        0.55,
+        r"\b(?:respond|reply|answer|begin|start|continue)\b[^.\n]{0,40}\b(?:with|by)\b[^.\n]{0,30}"
+        rf"\byour (?:own |full |entire )?{_SECRET_PROMPT}",
+    ),
+    Rule(
+        "prompt_extraction",
+        0.5,
+        r"\b(?:text|contents?|wording|copy|first (?:line|words?|sentence)"
+        r"|beginning) of your (?:[a-z]"
+        r"{1,12} ){0,2}(?:instructions|prompt|system message|guidelines)\b",
+    ),
+    Rule(
+        "prompt_extraction",
+        0.5,
+        r"\bwhat (?:did|have|has|were) (?:the|your|they) ?(?:developers?|creators?|operators?"
+        r"|admins?"
+        r"|owners?|company|makers?|programmers?)? ?(?:tell|told|instruct(?:ed)?|give|gave"
+        r"|ask(?:ed)?)"
+        r" you\b",
     ),
     # ---- forge the roles
     Rule(
@@ -203,6 +248,11 @@ RULES = (
         r"(?m)^\s{0,4}(?:#{2,6}\s{0,3}|\*\*\s{0,2})(?:new |updated )?(?:system"
         r"|developer)(?: (?:message|prompt|instructions?|override|note"
         r"|update))?\s{0,2}(?:\*\*)?\s{0,2}:",
+    ),
+    Rule(
+        "role_headers",
+        0.3,
+        r"(?m)^\s{0,4}#{2,6}\s{0,3}(?:instruction|input)s?\s{0,2}:[^#]{0,300}#{2,6}\s{0,3}response",
     ),
     Rule(
         "role_headers",
@@ -247,6 +297,31 @@ RULES = (
         0.3,
         r"</(?:system|system_?prompt|user|user_?input|document|context|data|untrusted"
         r"|tool_?result)>\s{0,8}(?:<|\W{0,4}(?:system|new|now|ignore|instructions?))",
+    ),
+    Rule(
+        "role_member",
+        0.5,
+        r"[\"']role[\"']\s{0,4}:\s{0,4}[\"'](?:system|developer)[\"'],\s{0,4}[\"']content[\"']"
+        r"\s{0,4}:\s{0,4}[\"'](?:you are now|ignore|disregard|forget|new |from now|override"
+        r"|the user)",
+    ),
+    Rule(
+        "special_token",
+        0.55,
+        r"<\|(?:system|developer)\|>\s{0,8}(?:you|new|ignore|disregard|forget|from now|override)\b",
+    ),
+    Rule(
+        "to_the_model",
+        0.5,
+        r"<!--\s{0,8}(?:(?:note|message|instructions?) (?:to|for) )?(?:ai|llm|assistant|gpt|claude"
+        r"|chat ?bot|ai [a-z]{1,12})s?\b\s{0,2}[:,!-]",
+    ),
+    Rule(
+        "to_the_model",
+        0.5,
+        r"\b(?:assistant|ai|chat ?bot|claude|gpt|copilot|gemini),? (?:please |you must "
+        r"|now )?(?:stop"
+        r"|cease|quit|abort) (?:summari|translat|read|answer|what you|your|this|the)",
     ),
     Rule(
         "end_of_input",
@@ -342,6 +417,13 @@ RULES = (
         0.4,
         r"\b(?:start|begin|open)(?:ing)? (?:your |the |each |every )?(?:response|answer|reply"
         r"|message)s? with:? ?[\"'`](?:sure|absolutely|of course|yes|certainly|here (?:is|are))",
+    ),
+    Rule(
+        "hide",
+        0.55,
+        r"\b(?:do not|don't|never|without) (?:tell|inform|alert|notify|telling|informing"
+        r"|alerting)(?:ing)?"
+        r" the user(?: about (?:this|it))?,? (?:but|and|just|instead)\b",
     ),
     # ---- carry data off
     Rule(
