@@ -116,12 +116,25 @@ def _answer(body: JSON, is_event: bool) -> list[Slot]:
     for candidate in objects(body.get("candidates")):
         at = _At(choice=number(candidate.get("index")) or 0, is_event=is_event)
         found += _content(candidate, "content", at)
-        for key in _keys(candidate, "finishMessage"):
-            found += text_slot(candidate, key, **at.facts("refusal", Place.REFUSAL))
-        for result in _within(candidate, "logprobsResult"):
-            found += logprob_slots(result, choice=at.choice, channel="text")
-        found += _sources(candidate, at)
+        if not candidate.keys() <= _QUIET:
+            found += _beside(candidate, at)
     return found + _ends(body, found) if is_event else found
+
+
+_QUIET: Final = frozenset(
+    {"content", "index", "finishReason", "finish_reason", "safetyRatings", "safety_ratings"}
+)
+"""Members of a candidate that have no words beside its content."""
+
+
+def _beside(candidate: JSON, at: _At) -> list[Slot]:
+    """Return the slots of what stands beside a candidate's content."""
+    found: list[Slot] = []
+    for key in _keys(candidate, "finishMessage"):
+        found += text_slot(candidate, key, **at.facts("refusal", Place.REFUSAL))
+    for result in _within(candidate, "logprobsResult"):
+        found += logprob_slots(result, choice=at.choice, channel="text")
+    return found + _sources(candidate, at)
 
 
 def _ends(event: JSON, found: list[Slot]) -> list[Slot]:
@@ -149,14 +162,15 @@ def _parts_of(candidate: JSON) -> list[JSON]:
 
 def _is_plain(part: JSON) -> bool:
     """Whether a part is words, or the next piece of one argument whose call has begun before."""
+    if part.keys() <= _WORDS:
+        return True
     calls = list(_within(part, "functionCall"))
-    if not calls:
-        return part.keys() <= _PLAIN
     pieces = [piece for call in calls for piece in objects(pick(call, "partialArgs"))]
-    return len(pieces) == 1 and not any(call.get("name") or call.get("args") for call in calls)
+    begins = any(call.get("name") or call.get("args") for call in calls)
+    return len(pieces) == 1 and not begins
 
 
-_PLAIN: Final = frozenset({"text", "thought", "thoughtSignature", "thought_signature"})
+_WORDS: Final = frozenset({"text", "thought", "thoughtSignature", "thought_signature"})
 
 
 def _sources(candidate: JSON, at: _At) -> list[Slot]:
@@ -190,19 +204,27 @@ def _parts(content: JSON, at: _At) -> list[Slot]:
     found: list[Slot] = []
     for place, part in enumerate(objects(content.get("parts"))):
         found += _text(part, at, place)
-        for name in ("functionCall", "toolCall"):
-            for call in _within(part, name):
-                found += _call(call, at, place)
-        for name in ("functionResponse", "toolResponse"):
-            for response in _within(part, name):
-                facts = _gave(at, place)
-                facts["tool"] = _name(response)
-                found += json_slot(response, "response", **facts)
-        for code in _within(part, "executableCode"):
-            facts = at.facts(f"call:{place}", Place.TOOL_ARGUMENTS)
-            found += text_slot(code, "code", tool="code_execution", **facts)
-        for result in _within(part, "codeExecutionResult"):
-            found += text_slot(result, "output", tool="code_execution", **_gave(at, place))
+        if not part.keys() <= _WORDS:
+            found += _calls(part, at, place)
+    return found
+
+
+def _calls(part: JSON, at: _At, place: int) -> list[Slot]:
+    """Return the slots of a part's call of a tool, or of what it gave."""
+    found: list[Slot] = []
+    for name in ("functionCall", "toolCall"):
+        for call in _within(part, name):
+            found += _call(call, at, place)
+    for name in ("functionResponse", "toolResponse"):
+        for response in _within(part, name):
+            facts = _gave(at, place)
+            facts["tool"] = _name(response)
+            found += json_slot(response, "response", **facts)
+    for code in _within(part, "executableCode"):
+        facts = at.facts(f"call:{place}", Place.TOOL_ARGUMENTS)
+        found += text_slot(code, "code", tool="code_execution", **facts)
+    for result in _within(part, "codeExecutionResult"):
+        found += text_slot(result, "output", tool="code_execution", **_gave(at, place))
     return found
 
 

@@ -144,24 +144,30 @@ _MEMBER: Final = {
 
 def _delta(delta: JSON, at: _At) -> list[Slot]:
     """Return the slots of the next piece of a block. The tool of a call was told at its start."""
-    match kind_of(delta):
-        case "text_delta":
-            return text_slot(delta, "text", kind=at.kind, **at.facts("text"))
-        case "thinking_delta":
-            return text_slot(
-                delta, "thinking", kind=at.kind, **at.facts("reasoning", Place.REASONING)
-            )
-        case "compaction_delta":
-            return text_slot(
-                delta, "content", kind=at.kind, **at.facts("reasoning", Place.REASONING)
-            )
-        case "input_json_delta":
-            facts = at.facts("call", Place.TOOL_ARGUMENTS)
-            return text_slot(delta, "partial_json", kind=at.kind, is_json=True, **facts)
-        case "citations_delta":
-            return _citation(delta.get("citation"), at, 0)
-    return []
+    kind = kind_of(delta)
+    if kind == "citations_delta":
+        return _citation(delta.get("citation"), at, 0)
+    if kind not in _PIECES:
+        return []
+    key, name, place = _PIECES[kind]
+    is_json = place is Place.TOOL_ARGUMENTS
+    return text_slot(
+        delta,
+        key,
+        kind=SlotKind.DELTA,
+        place=place,
+        channel=f"{name}:{at.index}",
+        is_json=is_json,
+    )
 
+
+_PIECES: Final = {
+    "text_delta": ("text", "text", Place.TEXT),
+    "thinking_delta": ("thinking", "reasoning", Place.REASONING),
+    "compaction_delta": ("content", "reasoning", Place.REASONING),
+    "input_json_delta": ("partial_json", "call", Place.TOOL_ARGUMENTS),
+}
+"""Of each type of delta: the member, and the name and place of its channel."""
 
 # ---- content blocks
 

@@ -129,13 +129,18 @@ def _closing(kind: str, found: list[Slot]) -> list[Slot]:
     return found + [end_slot(channel) for channel in channels]
 
 
-def _piece(event: JSON, key: str, channel: str, place: Place, is_json: bool) -> list[Slot]:
+def _piece(event: JSON, key: str, name: str, within: str, place: Place) -> list[Slot]:
     """Return the slots of a text's next piece, or of all of it at its end."""
     kind = SlotKind.DELTA if key == "delta" else SlotKind.COPY
-    within = channel.format(**_places(event))
-    found = text_slot(event, key, kind=kind, place=place, channel=within, is_json=is_json)
-    found += entry_tokens(event.get("logprobs"), Voice(), within)
-    return found if kind is SlotKind.DELTA else [*found, end_slot(within)]
+    channel = f"{name}:{_number(event.get('output_index'))}"
+    if within:
+        mark = "s" if within == "summary_index" else ""
+        channel += f".{mark}{_number(event.get(within))}"
+    is_json = event["type"] in _JSON
+    found = text_slot(event, key, kind=kind, place=place, channel=channel, is_json=is_json)
+    if "logprobs" in event:
+        found += entry_tokens(event["logprobs"], Voice(), channel)
+    return found if kind is SlotKind.DELTA else [*found, end_slot(channel)]
 
 
 def _at(event: JSON) -> At:
@@ -156,39 +161,35 @@ _INDICES: Final = (
     "content_index",
     "summary_index",
     "annotation_index",
-    "command_index",
 )
-_TEXT: Final = "text:{output_index}.{content_index}"
-_REFUSAL: Final = "refusal:{output_index}.{content_index}"
-_THOUGHT: Final = "reasoning:{output_index}.{content_index}"
-_SUMMARY: Final = "reasoning:{output_index}.s{summary_index}"
-_CALL: Final = "call:{output_index}"
-_COMMAND: Final = "call:{output_index}.{command_index}"
 
 
 def _both(
-    name: str, key: str, channel: str, place: Place, is_json: bool = False
-) -> dict[str, tuple[str, str, Place, bool]]:
+    event: str, key: str, name: str, within: str, place: Place
+) -> dict[str, tuple[str, str, str, Place]]:
     """Return the readings of a text's deltas and of its end, which has all of it as `key`."""
     return {
-        f"response.{name}.delta": ("delta", channel, place, is_json),
-        f"response.{name}.done": (key, channel, place, is_json),
+        f"response.{event}.delta": ("delta", name, within, place),
+        f"response.{event}.done": (key, name, within, place),
     }
 
 
 _PIECES: Final = {
-    **_both("output_text", "text", _TEXT, Place.TEXT),
-    **_both("audio.transcript", "transcript", "transcript:{output_index}", Place.TEXT),
-    **_both("refusal", "refusal", _REFUSAL, Place.REFUSAL),
-    **_both("reasoning_text", "text", _THOUGHT, Place.REASONING),
-    **_both("reasoning_summary_text", "text", _SUMMARY, Place.REASONING),
-    **_both("function_call_arguments", "arguments", _CALL, Place.TOOL_ARGUMENTS, is_json=True),
-    **_both("mcp_call_arguments", "arguments", _CALL, Place.TOOL_ARGUMENTS, is_json=True),
-    **_both("custom_tool_call_input", "input", _CALL, Place.TOOL_ARGUMENTS),
-    **_both("code_interpreter_call_code", "code", _CALL, Place.TOOL_ARGUMENTS),
-    **_both("shell_call_command", "command", _COMMAND, Place.TOOL_ARGUMENTS),
+    **_both("output_text", "text", "text", "content_index", Place.TEXT),
+    **_both("audio.transcript", "transcript", "transcript", "", Place.TEXT),
+    **_both("refusal", "refusal", "refusal", "content_index", Place.REFUSAL),
+    **_both("reasoning_text", "text", "reasoning", "content_index", Place.REASONING),
+    **_both("reasoning_summary_text", "text", "reasoning", "summary_index", Place.REASONING),
+    **_both("function_call_arguments", "arguments", "call", "", Place.TOOL_ARGUMENTS),
+    **_both("mcp_call_arguments", "arguments", "call", "", Place.TOOL_ARGUMENTS),
+    **_both("custom_tool_call_input", "input", "call", "", Place.TOOL_ARGUMENTS),
+    **_both("code_interpreter_call_code", "code", "call", "", Place.TOOL_ARGUMENTS),
+    **_both("shell_call_command", "command", "call", "command_index", Place.TOOL_ARGUMENTS),
 }
-"""Of each type of event: the member, its channel and place, and whether it is JSON."""
+"""Of each type of event: the member, the name of its channel, its index within the item if it has
+one, and its place."""
+
+_JSON: Final = frozenset(kind for kind in _PIECES if "call_arguments" in kind)
 
 _PARTS: Final = {
     "response.content_part.added": "{output_index}.{content_index}",
