@@ -8,6 +8,7 @@ RE2's line is depends on the program: at its worst it takes 13 ns for each instr
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -26,6 +27,9 @@ MAX_TEXT_BYTES = 2**20
 """How much text is searched at most; what is longer is an error, never searched in part."""
 MAX_INSTRUCTION_BYTES = 2**28
 """How large program × text may be for a user's pattern: 3.5 s at the worst, ms as a rule."""
+MAX_SECONDS = 1.0
+"""How much of a thread's processor time the matches of one text, and what is done with each, may
+take together."""
 INLINE_INSTRUCTIONS = 64
 """Larger programs are searched in a thread; RE2 lets others run meanwhile."""
 
@@ -33,6 +37,7 @@ INLINE_INSTRUCTIONS = 64
 # goes on without keeping states, a hundred times slower.
 _MAX_MEMORY = 2**20
 _OWN_MEMORY = 8 * 2**20
+_LOOK_S = 0.02
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SLASHED = re.compile(r"/(.+)/([A-Za-z]*)", re.DOTALL)
 
@@ -72,22 +77,19 @@ class Regexp:
         return next(self.finditer(text, start), None)
 
     def finditer(self, text: str, start: int = 0) -> Iterator[Span]:
-        """Yield the matches that do not overlap, in order; raises `CheckFailed` likewise."""
+        """Yield the matches that do not overlap, in order.
+
+        Raises `CheckFailed` for too long a text, and where so much of it is searched again and
+        again (`a.*b|a` over a's alone) that it takes too much time.
+        """
         encoded = self._encoded(text)
         offsets = _Offsets(text, encoded)
-        position, end = offsets.byte(start), len(encoded)
-        while position <= end:
-            match = self._compiled.search(encoded, position)
-            if match is None:
-                return
-            spans = [match.span(number) for number in range(self._compiled.groups + 1)]
-            first, *groups = offsets.characters(spans)
-            if first is None:
-                return
-            yield Span(first[0], first[1], tuple(groups))
-            position = match.end()
-            if match.end() == match.start():
-                position = _next_character(encoded, position)
+        patience = _Patience()
+        for match in self._compiled.finditer(encoded, offsets.byte(start)):
+            patience.ask()
+            span = offsets.convert(match, len(self.names))
+            if span is not None:
+                yield span
 
     def sub(self, replacement: str | Callable[[Span], str], text: str) -> tuple[str, int]:
         """Return the text with each match replaced (the first alone, unless `is_global`), and how
@@ -112,6 +114,22 @@ class Regexp:
         raise CheckFailed("The text is too long for this pattern")
 
 
+class _Patience:
+    """Ends a search that has taken too much of its thread's processor time."""
+
+    def __init__(self) -> None:
+        self._until = time.thread_time() + MAX_SECONDS
+        self._look = time.perf_counter() + _LOOK_S
+
+    def ask(self) -> None:
+        # This clock is cheap, but runs while others do; that one is dear.
+        if time.perf_counter() < self._look:
+            return
+        if time.thread_time() > self._until:
+            raise CheckFailed("The search for this pattern takes too long")
+        self._look = time.perf_counter() + _LOOK_S
+
+
 class _Offsets:
     """From bytes to characters, in one pass over the text."""
 
@@ -124,17 +142,34 @@ class _Offsets:
     def byte(self, character: int) -> int:
         return character if self._plain else len(_encode(self._text[:character]))
 
-    def characters(self, spans: list[tuple[int, int]]) -> list[tuple[int, int] | None]:
-        """Convert the spans of one match, none of which begins before the last match's start."""
+    def convert(self, match: Any, groups: int) -> Span | None:
+        """Return a match's span; None for nothing found within a character.
+
+        No match begins before the last one ended.
+        """
+        start, end = match.span()
+        # After an empty match RE2 goes on by a byte, which may be in the midst of a character.
+        if not self._plain and start < len(self._encoded) and self._encoded[start] & 0xC0 == 0x80:
+            return None
+        if not groups:
+            return Span(start, end) if self._plain else Span(self._at(start), self._at(end))
+        spans = [match.span(number) for number in range(1, groups + 1)]
         if self._plain:
-            return [None if span[0] < 0 else span for span in spans]
-        known: dict[int, int] = {}
-        for offset in sorted({offset for span in spans for offset in span if offset >= 0}):
-            # A group within look-behind would go back; RE2 has none.
-            self._character += len(self._encoded[self._byte : offset].decode())
-            self._byte = offset
-            known[offset] = self._character
-        return [None if span[0] < 0 else (known[span[0]], known[span[1]]) for span in spans]
+            return Span(start, end, tuple([None if one[0] < 0 else one for one in spans]))
+        known = {start: self._at(start)}
+        for offset in sorted({offset for one in spans for offset in one if offset >= 0}):
+            known[offset] = self._at(offset)
+        known[end] = self._at(end)
+        return Span(
+            known[start],
+            known[end],
+            tuple([None if one[0] < 0 else (known[one[0]], known[one[1]]) for one in spans]),
+        )
+
+    def _at(self, byte: int) -> int:
+        self._character += len(self._encoded[self._byte : byte].decode())
+        self._byte = byte
+        return self._character
 
 
 def _encode(text: str) -> bytes:
@@ -143,13 +178,6 @@ def _encode(text: str) -> bytes:
     except UnicodeEncodeError:
         # Half a surrogate pair is no character; it keeps its place as one that is unknown.
         return _SURROGATE.sub("\ufffd", text).encode()
-
-
-def _next_character(encoded: bytes, position: int) -> int:
-    position += 1
-    while position < len(encoded) and encoded[position] & 0xC0 == 0x80:
-        position += 1
-    return position
 
 
 def compile_pattern(pattern: str) -> Regexp:

@@ -13,7 +13,16 @@ from llmgateway.guardrails.parameters import did_you_mean
 ENTRY_POINTS = "llmgateway.checks"
 """The group in which packages name a check, or a module or list of checks."""
 _BUILTIN = ("text", "data", "request", "rewrite", "outside", "tokens")
-_MORE = ("moderation", "judge", "language", "injection", "links", "tools", "token_limits", "pii.checks")
+_MORE = (
+    "moderation",
+    "judge",
+    "language",
+    "injection",
+    "links",
+    "tools",
+    "token_limits",
+    "pii.checks",
+)
 """Those beyond the contract's."""
 _GROUP = "default."
 # What Portkey's hosted service calls them.

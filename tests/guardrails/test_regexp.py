@@ -215,3 +215,10 @@ def test_without_re2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "re2", None)
     with pytest.raises(ParameterFault, match=r"llmgateway\[guardrails\]"):
         bound("regexMatch", {"rule": "a"})
+
+
+def test_a_text_that_is_searched_again_and_again() -> None:
+    began = time.thread_time()
+    with pytest.raises(CheckFailed, match="takes too long"):
+        compile_slashed("/a.*b|a/g").sub("", "a" * 2**20)
+    assert time.thread_time() - began < 2
