@@ -366,7 +366,8 @@ def test_a_denial_finishes_what_is_unfinished() -> None:
 
 
 def test_the_sdk_reads_a_denied_stream_and_a_report() -> None:
-    denial, first = GENERATE_CONTENT.denial(), {"candidates": [{"content": {"parts": []}}]}
+    first: JSON = {"candidates": [{"content": {"parts": []}}]}
+    denial = GENERATE_CONTENT.denial()
     denial.see(first)
     raw = f"data: {json.dumps(first)}\n\n".encode() + denial.write({"a": 1})
     raw += denial.report({"a": 1}) or b""
