@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from llmgateway.engine.doors import format_of
-from llmgateway.engine.guard import Runner
+from llmgateway.engine.guard import Runner, Vaults
 from llmgateway.engine.guarding import Guarding
 from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.plan import Plan, Target
@@ -53,7 +53,7 @@ class GuardRoom:
         object.__setattr__(self, "pool", Pool(limits.guard_threads, limits.guard_threads_queue))
         object.__setattr__(self, "kept", Kept(self.world.monotonic))
 
-    def guarding(self, call: Call, target: Target, asker: Asker) -> Guarding | None:
+    def guarding(self, call: Call, target: Target, asker: Asker, vaults: Vaults) -> Guarding | None:
         """Return the guardrails of a call at a target; None where there is nothing to guard."""
         if not target.guards or not call.is_guarded:
             return None
@@ -73,6 +73,7 @@ class GuardRoom:
             self.settings.limits.guard_check_s,
             services=self._services(call, target, asker, demanded=False),
             demanded=self._services(call, target, asker, demanded=True),
+            vaults=vaults,
         )
         return Guarding(call, target, target.guards, runner, self.settings.limits, wire)
 

@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llmgateway.codecs.base import Format
-from llmgateway.codecs.slots import Part, Slot
+from llmgateway.codecs.slots import Part, Slot, SlotKind
 from llmgateway.config import Feedback
 from llmgateway.engine.bind import BoundCheck, BoundHook
 from llmgateway.engine.pool import Pool, PoolFull
 from llmgateway.engine.texts import Group, follow, groups_of
 from llmgateway.engine.world import World
-from llmgateway.guardrails import CheckFailed, Services, Subject, Verdict
+from llmgateway.guardrails import CheckFailed, Services, Stage, Subject, Verdict
+from llmgateway.guardrails.pii import Vault
 from llmgateway.redaction import redacting_logger
 from llmgateway.types import JSON
 
@@ -94,6 +95,16 @@ class Matter:
         self.changed = self.changed or changed
         return changed
 
+    def restore(self, vault: Vault) -> None:
+        """Put back what the request's guardrails have masked."""
+        for slot in self.slots:
+            if slot.kind in (SlotKind.TEXT, SlotKind.COPY):
+                restored = vault.restore(slot.text, slot.is_json)
+                if restored != slot.text:
+                    slot.put(restored)
+                    slot.text = restored
+                    self.changed = True
+
     def settle(self) -> None:
         """Bring what repeats a changed text in line with it; done once all checks have run."""
         if self.changed and self._slots is not None:
@@ -107,6 +118,30 @@ def _copied(value: Any) -> Any:
     if type(value) is list:
         return [_copied(item) for item in value]
     return value
+
+
+@dataclass(slots=True)
+class Vaults:
+    """What a call's guardrails have masked, for all of its targets; made when it is wanted.
+
+    What was masked in the request is put back into the answer, what in the answer never is.
+    """
+
+    request: Vault | None = None
+    answer: Vault | None = None
+
+    def of(self, stage: Stage) -> Vault:
+        """Return the one in which checks of this stage keep their values."""
+        if stage == "input":
+            self.request = Vault() if self.request is None else self.request
+            return self.request
+        self.answer = Vault() if self.answer is None else self.answer
+        return self.answer
+
+    @property
+    def to_restore(self) -> Vault | None:
+        """The request's, if it holds anything."""
+        return self.request if self.request is not None and len(self.request) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +208,7 @@ class Runner:
     """With the caller's own rights."""
     demanded: Services
     """The same for what is demanded of the caller, who could not choose what is asked."""
+    vaults: Vaults
 
     async def run(self, hooks: Sequence[BoundHook], matter: Matter) -> list[HookResult]:
         """Run hooks over a matter and make their changes.
@@ -276,15 +312,16 @@ class Runner:
         """
         declared, bound = check.bound.check, check.bound
         services = self.demanded if hook.is_demanded else self.services
-        if not (declared.is_async or declared.blocking):
-            return self._verdict(bound.run(subject, services), subject)
+        vault = self.vaults.of(subject.stage) if declared.wants_vault else None
+        if not (declared.is_async or bound.blocking):
+            return self._verdict(bound.run(subject, services, vault), subject)
         limit_s = self.check_s if hook.hook.timeout_ms is None else hook.hook.timeout_ms / 1000
         try:
             async with asyncio.timeout(limit_s):
-                if declared.blocking:
-                    found = await self.pool.run(lambda: bound.run(subject, services))
+                if bound.blocking:
+                    found = await self.pool.run(lambda: bound.run(subject, services, vault))
                 else:
-                    found = bound.run(subject, services)
+                    found = bound.run(subject, services, vault)
                 return self._verdict(await found if inspect.isawaitable(found) else found, subject)
         except TimeoutError:
             raise CheckFailed(f"The check took longer than {limit_s:g} s.") from None
@@ -311,7 +348,7 @@ class Runner:
 
 def _waits(checks: Sequence[BoundCheck]) -> bool:
     """Tell whether checks have anything to gain from running side by side."""
-    waiting = [c for c in checks if c.bound.check.is_async or c.bound.check.blocking]
+    waiting = [c for c in checks if c.bound.check.is_async or c.bound.blocking]
     return len(waiting) > 1
 
 

@@ -89,9 +89,11 @@ class Guarding:
             return [h for h in hooks if h.is_closed or h.hook.scope or not h.reads_text]
         return hooks
 
-    def _matter(self, stage: Stage, hooks: Sequence[BoundHook], body: JSON) -> Matter:
+    def _matter(
+        self, stage: Stage, hooks: Sequence[BoundHook], body: JSON, *, is_masked: bool = False
+    ) -> Matter:
         part = Part.REQUEST if stage == "input" else Part.RESPONSE
-        may_change = any(hook.may_change for hook in hooks)
+        may_change = is_masked or any(hook.may_change for hook in hooks)
         base = self.subject(stage)
         return Matter.of(self._wire, body, part, base, may_change=may_change)
 
@@ -147,11 +149,14 @@ class Guarding:
         if answer is None:
             return self._unread(outcome)
         now = [hook for hook in hooks if not hook.hook.is_async]
-        matter = self._matter("output", now, answer)
+        vault = self._runner.vaults.to_restore
+        matter = self._matter("output", now, answer, is_masked=vault is not None)
         self.told.after = await self._runner.run(now, matter)
         self._begin_beside("output", [hook for hook in hooks if hook.hook.is_async], matter.body)
         if any(result.denies for result in self.told.after):
             return Outcome.denied(HooksFailed(self.told.as_json()), outcome, outcome.usage)
+        if vault is not None:
+            matter.restore(vault)
         status = self._status(outcome.status)
         results = self.told.as_json()
         if is_text:
@@ -202,7 +207,8 @@ class Guarding:
             tells_events=call.overrides.hook_events and call.overrides.strict is False,
             is_array=is_array(call),
         )
-        if not (hooks or self.told.before or way.is_array):
+        is_masked = self._runner.vaults.to_restore is not None
+        if not (hooks or self.told.before or way.is_array or is_masked):
             return outcome
         self.told.stream_mode = way.mode.name.lower()
         if way.mode is StreamMode.HOLD:

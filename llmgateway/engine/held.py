@@ -116,6 +116,8 @@ async def _judged(inner: Streamed, way: Way, outcome: Outcome, pieces: list[byte
     if any(result.denies for result in way.told.after):
         await inner.aclose()
         return Outcome.denied(HooksFailed(way.told.as_json()), outcome, inner.usage)
+    if (vault := way.runner.vaults.to_restore) is not None:
+        matter.restore(vault)
     changed = {key: slot.text for key, slot in slots.items() if slot.text != before[key]}
     rewriter = Rewriter(way.wire, changed)
     out = [rewriter.rewrite(event) if changed else event.raw for event in events]

@@ -17,7 +17,7 @@ from llmgateway.engine.attempt import attempt
 from llmgateway.engine.body import asked_of
 from llmgateway.engine.counting import estimated
 from llmgateway.engine.doors import format_of
-from llmgateway.engine.guard import Told
+from llmgateway.engine.guard import Told, Vaults
 from llmgateway.engine.guarding import Guarding
 from llmgateway.engine.outcome import Outcome, Reply
 from llmgateway.engine.plan import Plan, Target
@@ -145,7 +145,10 @@ class Engine:
     # ---- inner ring
 
     async def try_target(self, call: Call, plan: Plan, target: Target, draft: Draft) -> Tried:
-        guarding = self.room.guarding(call, target, self) if target.guards else None
+        guarding = None
+        if target.guards:
+            draft.vaults = draft.vaults or Vaults()
+            guarding = self.room.guarding(call, target, self, draft.vaults)
         draft.told = None if guarding is None else guarding.told
         try:
             asked = asked_of(call, target)

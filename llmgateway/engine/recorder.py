@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakSet
 
 from llmgateway.engine.bodies import Bodies
-from llmgateway.engine.guard import Told
+from llmgateway.engine.guard import Told, Vaults
 from llmgateway.engine.world import World
 from llmgateway.errors import GatewayError
 from llmgateway.redaction import redacted_text, redacted_value, redacting_logger
@@ -274,6 +274,8 @@ class Draft:
     adjusted: tuple[str, ...] = ()
     bodies: Bodies | None = None
     """Where they are logged."""
+    vaults: Vaults | None = None
+    """What guardrails have masked, which the log must not tell either."""
     told: Told | None = None
     """What the guardrails of the last target have told, where it has some."""
     _finished = False
@@ -327,16 +329,23 @@ class Draft:
                 first_byte_ms=self.first_byte_ms,
                 usage=self.usage if self.spent is NO_USAGE else self.spent.plus(self.usage),
                 attempts=tuple(self.attempts),
-                metadata=redacted_value(self.metadata) if self.metadata else self.metadata,
+                metadata=self._masked(redacted_value(self.metadata)) if self.metadata else {},
                 dropped=tuple(map(_clean, self.dropped)),
                 adjusted=tuple(map(_clean, self.adjusted)),
                 user=self.user,
-                request_body=None if bodies is None else bodies.request,
-                response_body=None if bodies is None else bodies.answer,
+                request_body=None if bodies is None else self._masked(bodies.request),
+                response_body=None if bodies is None else self._masked(bodies.answer),
                 hook_results=None if told is None else bare_results(told.for_record()),
             ),
             told if told is not None and told.beside else None,
         )
+
+    def _masked(self, value: Any) -> Any:
+        """Return what the log may keep of a value where guardrails mask the call."""
+        vault = None if self.vaults is None else self.vaults.request or self.vaults.answer
+        if vault is None or value is None:
+            return value
+        return vault.mask(value) if isinstance(value, str) else vault.mask_json(value)
 
     def _elapsed_ms(self) -> float:
         return (self._world.monotonic() - self._started) * 1000

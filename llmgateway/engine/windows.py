@@ -15,6 +15,7 @@ from llmgateway.engine.bind import BoundCheck, BoundHook
 from llmgateway.engine.guard import UNKNOWN, HookResult, Runner
 from llmgateway.engine.texts import is_in_scope
 from llmgateway.guardrails import CheckFailed, Subject, Verdict
+from llmgateway.guardrails.pii import StreamRestore
 from llmgateway.redaction import redacting_logger
 from llmgateway.types import JSON
 
@@ -55,6 +56,8 @@ class Channel:
     """Whether anything of it went out other than it came."""
     out: list[str] = field(default_factory=list)
     """What went out, for what repeats it."""
+    restorer: StreamRestore | None = None
+    """What puts the request's own values back, where some were masked."""
 
     @property
     def may_change(self) -> bool:
@@ -80,7 +83,9 @@ class Windows:
             if tally.check.bound.check.needs_text and is_in_scope(slot, tally.check.scope)
         )
         limits = [tally.check.bound.window_limit or 0 for tally in found]
-        return Channel(slot, found, max(limits, default=0))
+        vault = self._runner.vaults.to_restore
+        restorer = None if vault is None else StreamRestore(vault, slot.is_json)
+        return Channel(slot, found, max(limits, default=0), restorer=restorer)
 
     async def feed(self, channel: Channel, text: str) -> str:
         """Take the next piece of a text and return what may go out; raises `Denied`."""
@@ -98,11 +103,15 @@ class Windows:
 
     async def close(self, channel: Channel) -> str:
         """Return what was held back of a text that has ended; raises `Denied`."""
-        if not channel.pending:
-            return ""
-        masked = await self._judge(channel, channel.context + channel.pending)
-        head = await self._mask(channel, channel.context)
-        return self._gone_out(channel, channel.pending, masked.removeprefix(head))
+        out = ""
+        if channel.pending:
+            masked = await self._judge(channel, channel.context + channel.pending)
+            head = await self._mask(channel, channel.context)
+            out = self._gone_out(channel, channel.pending, masked.removeprefix(head))
+        if channel.restorer is not None and (rest := channel.restorer.close()):
+            channel.out.append(rest)
+            out += rest
+        return out
 
     async def end(self) -> list[HookResult]:
         """Return the results, once all texts are closed; raises `Denied`.
@@ -145,6 +154,8 @@ class Windows:
         if channel.tallies:
             channel.pending = channel.pending[len(text) :]
             channel.context = text[-1:] or channel.context
+        if channel.restorer is not None:
+            masked = channel.restorer.feed(masked)
         channel.has_changed = channel.has_changed or masked != text
         channel.out.append(masked)
         return masked

@@ -114,7 +114,7 @@ def _verdict(
         return Verdict((not found.counts) != not_, _data(found))
     # What an answer says is not put back into it.
     is_reversible = reversible and vault is not None and subject.stage == "input"
-    vault = vault or Vault()
+    vault = Vault() if vault is None else vault  # one without values counts too
     for text in subject.texts:
         vault.reserve(text)
     texts = tuple(
