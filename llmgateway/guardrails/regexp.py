@@ -27,9 +27,11 @@ MAX_TEXT_BYTES = 2**20
 """How much text is searched at most; what is longer is an error, never searched in part."""
 MAX_INSTRUCTION_BYTES = 2**28
 """How large program × text may be for a user's pattern: 3.5 s at the worst, ms as a rule."""
-MAX_SECONDS = 1.0
-"""How much of a thread's processor time the matches of one text, and what is done with each, may
-take together."""
+MAX_SECONDS = 0.4
+"""How much of a thread's processor time the matches of a user's pattern, and what is done with
+each, may take together: 100,000 and more."""
+OWN_SECONDS = 1.0
+"""Likewise for a pattern of our own."""
 INLINE_INSTRUCTIONS = 64
 """Larger programs are searched in a thread; RE2 lets others run meanwhile."""
 
@@ -76,27 +78,35 @@ class Regexp:
         """Return the first match from a character on; raises `CheckFailed` for too long a text."""
         return next(self.finditer(text, start), None)
 
-    def finditer(self, text: str, start: int = 0) -> Iterator[Span]:
+    def finditer(
+        self, text: str, start: int = 0, patience: Patience | None = None
+    ) -> Iterator[Span]:
         """Yield the matches that do not overlap, in order.
 
+        `patience` is for several texts together; without it, each has its own.
         Raises `CheckFailed` for too long a text, and where so much of it is searched again and
         again (`a.*b|a` over a's alone) that it takes too much time.
         """
         encoded = self._encoded(text)
         offsets = _Offsets(text, encoded)
-        patience = _Patience()
+        patience = patience or Patience(OWN_SECONDS if self.is_own else MAX_SECONDS)
         for match in self._compiled.finditer(encoded, offsets.byte(start)):
             patience.ask()
             span = offsets.convert(match, len(self.names))
             if span is not None:
                 yield span
 
-    def sub(self, replacement: str | Callable[[Span], str], text: str) -> tuple[str, int]:
+    def sub(
+        self,
+        replacement: str | Callable[[Span], str],
+        text: str,
+        patience: Patience | None = None,
+    ) -> tuple[str, int]:
         """Return the text with each match replaced (the first alone, unless `is_global`), and how
         many were; raises `CheckFailed` for too long a text."""
         pieces: list[str] = []
         end = count = 0
-        for span in self.finditer(text):
+        for span in self.finditer(text, patience=patience):
             put = replacement if isinstance(replacement, str) else replacement(span)
             pieces += (text[end : span.start], put)
             end, count = span.end, count + 1
@@ -114,14 +124,15 @@ class Regexp:
         raise CheckFailed("The text is too long for this pattern")
 
 
-class _Patience:
+class Patience:
     """Ends a search that has taken too much of its thread's processor time."""
 
-    def __init__(self) -> None:
-        self._until = time.thread_time() + MAX_SECONDS
+    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+        self._until = time.thread_time() + seconds
         self._look = time.perf_counter() + _LOOK_S
 
     def ask(self) -> None:
+        """Raise `CheckFailed` where it has."""
         # This clock is cheap, but runs while others do; that one is dear.
         if time.perf_counter() < self._look:
             return

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from llmgateway.guardrails.base import CheckFailed, Insertion, Subject, Verdict
 from llmgateway.guardrails.declare import Arguments, check
-from llmgateway.guardrails.regexp import Regexp, SlashedPattern, Span
+from llmgateway.guardrails.regexp import MAX_TEXT_BYTES, Patience, Regexp, SlashedPattern, Span
 from llmgateway.guardrails.request import request_type
 from llmgateway.guardrails.text import demand_text, excerpt, is_large
 
@@ -80,9 +80,11 @@ def regex_replace(
     text = demand_text(subject)
     if not rule.source:
         raise CheckFailed("The pattern is empty")
-    texts, count = [], 0
+    if len(text) > MAX_TEXT_BYTES:
+        raise CheckFailed("The text is too long for this pattern")
+    texts, count, patience = [], 0, Patience()
     for one in subject.texts:
-        changed, found = rule.sub(_replacement(rule, redact_text, one), one)
+        changed, found = rule.sub(_replacement(rule, redact_text, one), one, patience)
         texts.append(changed)
         count += found
     data = {

@@ -222,3 +222,13 @@ def test_a_text_that_is_searched_again_and_again() -> None:
     with pytest.raises(CheckFailed, match="takes too long"):
         compile_slashed("/a.*b|a/g").sub("", "a" * 2**20)
     assert time.thread_time() - began < 2
+
+
+async def test_many_parts_share_their_time() -> None:
+    one = bound("regexReplace", {"rule": "/a.*b|a/g"})
+    began = time.thread_time()
+    with pytest.raises(CheckFailed, match="takes too long"):
+        await run(one, subject(*["a" * 2**18] * 3))
+    with pytest.raises(CheckFailed, match="too long for this"):
+        await run(one, subject(*["a" * 2**19] * 3))
+    assert time.thread_time() - began < 2

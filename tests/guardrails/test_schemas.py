@@ -37,7 +37,7 @@ def doubling(keyword: str, depth: int) -> dict[str, Any]:
 
 def unevaluated(depth: int) -> dict[str, Any]:
     """The same, looked through by a keyword that stands first."""
-    both = {"a": {}, "b": {}}
+    both = ("a", "b")
     defs: dict[str, Any] = {
         f"d{level}": {"dependentSchemas": {key: {"$ref": f"#/$defs/d{level + 1}"} for key in both}}
         for level in range(depth)

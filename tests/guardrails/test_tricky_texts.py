@@ -74,8 +74,7 @@ async def test_it_decides_or_says_why_not(id: str, name: str) -> None:
             assert str(exc)
             continue
         _is_sound(verdict, len(seen.texts))
-    # One search takes a second at most.
-    assert time.thread_time() - began < 1 + len(one.check.stages)
+    assert time.thread_time() - began < 2
 
 
 def _is_sound(verdict: Verdict, texts: int) -> None:
