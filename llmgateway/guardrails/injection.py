@@ -26,9 +26,6 @@ from llmgateway.guardrails.declare import Arguments, check
 from llmgateway.guardrails.injection_rules import RULES, SQUEEZED, SQUEEZED_WEIGHT
 from llmgateway.guardrails.regexp import Regexp, compile_own
 
-_MAX_ENCODED = 50
-"""How many pieces of base64 are looked into in each text."""
-_MAX_DECODED = 2**16
 # Cyrillic and Greek letters that look Latin, folded to lower case.
 _LOOKALIKES = str.maketrans(
     "авгеёзикмнорстухѕіјһԁԛԝαβγεζηικνορτυχω",
@@ -155,12 +152,8 @@ def _folded(character: str) -> str:
 
 def _decoded(text: str) -> Iterator[str]:
     """Yield what readable text stands in base64: piece by piece, and lines put together."""
-    pieces: list[str] = []
-    for count, found in enumerate(_BASE64.finditer(text)):
-        if count == _MAX_ENCODED:
-            break
-        if (piece := _readable(found[0])) is not None:
-            pieces.append(piece)
+    found = (_readable(piece[0]) for piece in _BASE64.finditer(text))
+    pieces = [piece for piece in found if piece is not None]
     if pieces:
         yield "\n".join(pieces)
     if len(pieces) > 1:
@@ -168,7 +161,7 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def _readable(encoded: str) -> str | None:
-    plain = encoded.rstrip("=")[: _MAX_DECODED // 3 * 4].replace("-", "+").replace("_", "/")
+    plain = encoded.rstrip("=").replace("-", "+").replace("_", "/")
     plain = plain[: len(plain) - 1] if len(plain) % 4 == 1 else plain
     try:
         text = base64.b64decode(plain + "=" * (-len(plain) % 4)).decode()

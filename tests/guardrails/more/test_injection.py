@@ -121,6 +121,12 @@ def test_base64_is_looked_into_in_lines_as_well(width: int) -> None:
     assert score("\n".join(lines))[0] >= 0.75
 
 
+def test_base64_is_found_behind_much_of_it() -> None:
+    encoded = b64encode(_OVERRIDE.encode()).decode()
+
+    assert score(f"{'aLongIdentifierOfTheCode ' * 30_000}{encoded}")[0] >= 0.75
+
+
 @pytest.mark.parametrize("text", ["A" * 10**6, "A" * 21, "/" * 40, b64encode(bytes(99)).decode()])
 def test_what_is_no_text_in_base64_is_nothing(text: str) -> None:
     assert (0, []) == score(text)

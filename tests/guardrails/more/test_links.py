@@ -167,6 +167,20 @@ def test_what_looks_like_addresses_costs_little(piece: str) -> None:
     assert time.process_time() - started < 5
 
 
+def test_too_many_addresses_in_several_texts_are_an_error() -> None:
+    texts = tuple(" ".join(f"https://a{n}.b{at}.com" for n in range(1500)) for at in range(2))
+
+    with pytest.raises(CheckFailed):
+        url_allow_list(Subject("output", texts))
+
+
+@pytest.mark.parametrize(
+    "name", ["\u00e9" * 64 + ".com", "\u00e9..com", "a..b", "\ud800.com", "1.2.3"]
+)
+def test_what_is_no_name_has_no_host(name: str) -> None:
+    assert read_authority(name) is None
+
+
 def test_the_results_tell_hosts_and_no_paths() -> None:
     text = "https://evil.com/secret-path?token=1 http://2130706433/ ftp://good.com"
     data = url_allow_list(Subject("output", (text,)), hosts=["good.com"]).data
