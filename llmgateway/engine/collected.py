@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from llmgateway.codecs.base import Event, Format
-from llmgateway.codecs.slots import Part, Slot, SlotKind
+from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
 from llmgateway.types import JSON
 
 Key = tuple[int, str]
@@ -105,8 +105,10 @@ class Rewriter:
         touched = False
         for slot in self._format.slots(body, Part.EVENT):
             key = key_of(slot)
-            if slot.kind is SlotKind.TOKEN and slot.choice in self._choices:
+            is_quote = slot.kind is SlotKind.COPY and slot.place is Place.OTHER
+            if (is_quote or slot.kind is SlotKind.TOKEN) and slot.choice in self._choices:
                 slot.put("")
+                touched = True
             elif key not in self._changed or slot.kind in (SlotKind.TOKEN, SlotKind.END):
                 continue
             elif slot.kind is SlotKind.COPY or key not in self._said:

@@ -16,7 +16,7 @@ import orjson
 
 from llmgateway.codecs.base import Event, Format, Framing
 from llmgateway.codecs.generate_content import ArrayFrames
-from llmgateway.codecs.slots import Part, Slot, SlotKind
+from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
 from llmgateway.codecs.sse import DONE, SSESplitter
 from llmgateway.engine.bind import BoundHook, StreamMode
 from llmgateway.engine.collected import Key, Texts, key_of, parsed, written
@@ -97,6 +97,7 @@ class GuardedStream:
         """Whether any text has been let out."""
         self._has_told = False
         self._is_over = False
+        self._has_ended_well = False
         self._broken: GatewayError | None = None
 
     # ---- what `Streamed` asks for
@@ -181,7 +182,7 @@ class GuardedStream:
                 for event in self._events(piece):
                     out += await self._take(event)
                 if piece is None:
-                    self._is_over = True
+                    self._is_over = self._has_ended_well = True
                     out += await self._conclude()
             except Denied:
                 self._is_over = True
@@ -190,7 +191,10 @@ class GuardedStream:
                     out += self._ending()
             except StreamAborted:
                 self._is_over = True
-            if framed := b"".join(map(self._framed, out)):
+            framed = b"".join(map(self._framed, out))
+            if self._frames is not None and self._has_ended_well:
+                framed += self._frames.close()
+            if framed:
                 return framed
         return None
 
@@ -235,7 +239,8 @@ class GuardedStream:
             key = key_of(slot)
             is_new = key not in self._channels
             if slot.kind not in (SlotKind.TEXT, SlotKind.DELTA):
-                if slot.kind is not SlotKind.COPY or not is_new:
+                is_first = is_new and slot.place is not Place.OTHER
+                if slot.kind is not SlotKind.COPY or not is_first:
                     continue
             if is_new:
                 self._channels[key] = self._windows.open(slot)
@@ -276,9 +281,11 @@ class GuardedStream:
         """Return an event like one that went out, which says nothing but this text."""
         body = parsed(event) or {}
         for slot in self._way.wire.slots(body, Part.EVENT):
-            is_it = key_of(slot) == key and slot.kind is SlotKind.DELTA
-            if slot.kind is not SlotKind.END:
-                slot.put(text if is_it else "")
+            if slot.kind is SlotKind.DELTA and key_of(slot) == key:
+                slot.put(text)
+                text = ""
+            elif slot.kind is not SlotKind.END:
+                slot.put("")
         self._denial.see(body)
         return written(body, event)
 
@@ -287,23 +294,29 @@ class GuardedStream:
         changed = False
         for slot in slots:
             channel = self._channels.get(key_of(slot))
-            if channel is None:
-                if slot.kind is SlotKind.TOKEN and self._differs(slot.choice):
-                    slot.put("")
-                    changed = True
-            elif slot.kind is SlotKind.COPY and channel.has_changed:
-                slot.put("".join(channel.out))
-                changed = True
-            elif slot.kind is SlotKind.TOKEN and self._differs(slot.choice):
+            if slot.kind is SlotKind.TOKEN and self._is_judged(slot.choice):
                 slot.put("")
-                changed = True
+            elif slot.kind is not SlotKind.COPY:
+                continue
+            elif channel is not None and channel.has_changed:
+                slot.put("".join(channel.out))
+            elif slot.place is Place.OTHER and self._differs(slot.choice):
+                slot.put("")  # a quote, which may hold any part of what was changed
+            else:
+                continue
+            changed = True
         return changed
 
-    def _differs(self, choice: int) -> bool:
+    def _is_judged(self, choice: int) -> bool:
         """Tell whether tokens could tell more of a choice than went out of its texts."""
-        return any(
-            channel.tallies and channel.like.choice == choice for channel in self._channels.values()
-        )
+        return any(channel.tallies for channel in self._channels_of(choice))
+
+    def _differs(self, choice: int) -> bool:
+        """Tell whether a choice has said anything else than what went out."""
+        return any(one.has_changed or one.pending for one in self._channels_of(choice))
+
+    def _channels_of(self, choice: int) -> list[Channel]:
+        return [one for one in self._channels.values() if one.like.choice == choice]
 
     # ---- the end
 
