@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from llmgateway.guardrails.pii.shapes import CARDS, IBAN_LENGTHS, KINDS, PEM_LENGTH
-from llmgateway.guardrails.pii.vendors import CONTEXTS, VENDORS
+from llmgateway.guardrails.pii.vendors import CONTEXTS, EDGE, VENDORS
 from llmgateway.guardrails.regexp import compile_own
 
 __all__ = ["FINDERS", "Candidate", "runs", "secrets"]
@@ -208,8 +208,9 @@ def mac_addresses(text: str) -> Iterator[Candidate]:
     for start, end in runs(f"{_MAC}|{_CISCO}", text):
         if end - start not in (14, 17, 23) or _is_word(text, start - 1) or _is_word(text, end):
             continue
-        groups = text[start:end].replace("-", ":").replace(".", ":").split(":")
-        if len(set(groups)) > 1:
+        spelled = text[start:end]
+        groups = spelled.replace("-", ":").replace(".", ":").split(":")
+        if len(set(groups)) > 1 and (end - start == 14) == ("." in spelled):
             yield Candidate(start, end)
 
 
@@ -247,7 +248,7 @@ def _is_ssn(spelled: str) -> bool:
 def _vendor_pattern(row: int) -> str:
     vendor = VENDORS[row]
     prefixes = "|".join(_escaped(prefix) for prefix in vendor.prefixes)
-    return rf"(?:^|[^A-Za-z0-9]|%[0-9A-Fa-f]{{2}})((?:{prefixes}){vendor.rest})"
+    return rf"{EDGE}((?:{prefixes}){vendor.rest})"
 
 
 def _escaped(prefix: str) -> str:

@@ -66,7 +66,9 @@ def _is_number(spelled: str, regions: tuple[str, ...]) -> bool:
             parsed = numbers.parse(spelled, region)
         except numbers.NumberParseException:
             continue
-        if numbers.is_valid_number(parsed):
+        # 123-45-6789-01 is none of North America's: there a 1 before the area stands apart.
+        is_split = parsed.country_code == 1 and spelled[:1] == "1" and spelled[1:2].isdigit()
+        if numbers.is_valid_number(parsed) and not (is_split and not spelled.isdigit()):
             return True
     return False
 
@@ -138,6 +140,8 @@ def _has_shape(spelled: str, digits: int, count: int) -> bool:
     if count == 1:
         return 10 <= digits <= 12
     if "(" not in spelled and (digits < 9 or digits / count < 2):
+        return False
+    if "." in spelled and (" " in spelled or "-" in spelled):
         return False
     is_date = spelled[:4].isdigit() and spelled[4:5] in "-/." and spelled[7:8] == spelled[4:5]
     return not is_date and not (count == 2 and "." in spelled)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CONTEXTS", "VENDORS", "Context", "Vendor"]
+__all__ = ["CONTEXTS", "EDGE", "VENDORS", "Context", "Vendor"]
 
 
 class Vendor(NamedTuple):
@@ -100,6 +100,8 @@ VENDORS: tuple[Vendor, ...] = (
 )
 """The more special prefix before the more general."""
 
+EDGE = "(?:^|[^A-Za-z0-9]|%[0-9A-Fa-f]{2})"
+"""What stands before a secret: no letter and no digit, unless of an escape of URLs."""
 _GAP = r"[\"'\x00]{0,2}[ \t]{0,4}(?:[:=]|=>)[ \t]{0,4}[\"'\x00]{0,2}"
 """What stands between a name and its value; \\x00 is a quote of JSON."""
 
@@ -122,10 +124,10 @@ CONTEXTS: tuple[Context, ...] = (
         ("accountkey=", "sharedaccesskey="),
         r"(?i:AccountKey|SharedAccessKey)=([A-Za-z0-9+/=]{20,})",
     ),
-    Context("azure", ("jqqj99",), r"\b([A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26})"),
-    Context("telegram", (":aa",), r"\b([0-9]{8,10}:AA[\w-]{33})"),
-    Context("mailchimp", ("-us",), r"\b([0-9a-f]{32}-us[0-9]{1,2})\b"),
-    Context("discord", (".",), r"\b([MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,38})"),
+    Context("azure", ("jqqj99",), rf"{EDGE}([A-Za-z0-9]{{52}}JQQJ99[A-Za-z0-9]{{26}})"),
+    Context("telegram", (":aa",), rf"{EDGE}([0-9]{{8,10}}:AA[\w-]{{33}})"),
+    Context("mailchimp", ("-us",), rf"{EDGE}([0-9a-f]{{32}}-us[0-9]{{1,2}})\b"),
+    Context("discord", (".",), rf"{EDGE}([MNO][\w-]{{23,27}}\.[\w-]{{6}}\.[\w-]{{27,38}})"),
     Context(
         "url-parameter",
         ("key=", "sig=", "token=", "secret=", "signature="),
