@@ -93,10 +93,11 @@ def _in_run(text: str, start: int, end: int, asker: Asker) -> Iterator[Candidate
     groups = [(start + one, start + last) for one, last in runs("[0-9]+", text[start:end])]
     place = 0
     while place < len(groups):
-        taken = _number_at(text, start, groups, place, asker)
+        first = _with_sign(text, start, groups, place)
+        taken = _number_at(text, first, groups, place, asker)
         if taken:
-            first = _with_sign(text, start, groups, place)
-            yield Candidate(first, groups[place + taken - 1][1])
+            last = groups[place + taken - 1][1]
+            yield Candidate(_opened(text, first, last), last)
         place += taken or 1
 
 
@@ -109,11 +110,15 @@ def _with_sign(text: str, start: int, groups: list[tuple[int, int]], place: int)
     return first
 
 
+def _opened(text: str, first: int, last: int) -> int:
+    """Return where a number begins, without a bracket that is closed after it, if at all."""
+    return first + 1 if text[first] == "(" and ")" not in text[first:last] else first
+
+
 def _number_at(
-    text: str, start: int, groups: list[tuple[int, int]], place: int, asker: Asker
+    text: str, first: int, groups: list[tuple[int, int]], place: int, asker: Asker
 ) -> int:
     """Return of how many groups a number is made that begins with this one; 0: none does."""
-    first = _with_sign(text, start, groups, place)
     counts: list[tuple[int, int]] = []
     digits = 0
     for begin, end in groups[place : place + _MOST_GROUPS]:
@@ -125,7 +130,7 @@ def _number_at(
         last, digits = counts[count - 1]
         if digits < 7:
             break
-        spelled = text[first:last]
+        spelled = text[_opened(text, first, last) : last]
         if _has_shape(spelled, digits, count) and asker.is_number(spelled):
             return count
     return 0
