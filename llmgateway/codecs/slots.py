@@ -131,9 +131,12 @@ def json_slot(container: JSON, key: str, **facts: Any) -> list[Slot]:
     what was there before is gone in any case. A member that holds a text is taken for JSON as well.
     """
     value = container.get(key)
-    if isinstance(value, str):
+    is_call = facts.get("tool") is not None  # of which the name alone may decide
+    if isinstance(value, str) and (value or not is_call):
         return text_slot(container, key, is_json=True, **facts)
-    if not isinstance(value, dict | list) or not value:
+    if is_call and (value is None or value == ""):
+        return [Slot("", member(container, key), is_json=True, **facts)]
+    if not isinstance(value, dict | list) or not (value or is_call):
         return []
 
     def put(text: str) -> None:
@@ -179,11 +182,11 @@ def objects_in(value: Any) -> list[tuple[int, JSON]]:
 
 def end_slot(channel: str = "", choice: int = 0) -> Slot:
     """Return what tells that a channel ends with an event; see `SlotKind.END`."""
-    return Slot("", _nowhere, kind=SlotKind.END, choice=choice, channel=channel)
+    return Slot("", nowhere, kind=SlotKind.END, choice=choice, channel=channel)
 
 
-def _nowhere(text: str) -> None:
-    pass
+def nowhere(text: str) -> None:
+    """Put a text where there is no place for one."""
 
 
 WHOLE_STREAM: Final = -1

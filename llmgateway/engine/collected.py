@@ -60,7 +60,9 @@ class Texts:
                 continue
             text = self._texts.get(key_of(slot))
             if text is None:
-                text = self._texts[key_of(slot)] = _Text(slot, is_copy=slot.kind is SlotKind.COPY)
+                text = self._texts[key_of(slot)] = _Text(
+                    slot, is_copy=slot.kind is SlotKind.COPY and bool(slot.text)
+                )
             elif slot.kind is SlotKind.COPY or text.is_copy:
                 continue
             self._left -= len(slot.text.encode("utf-8", "surrogatepass"))

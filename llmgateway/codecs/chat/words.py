@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, Final
 
 from llmgateway.codecs.slots import Place, Slot, json_slot
+from llmgateway.codecs.slots import member as slot_member
 from llmgateway.codecs.spots import Source, Spot, Voice, obj, objects, spots, walk, words_under
 from llmgateway.types import JSON
 
@@ -157,10 +158,12 @@ def _call(call: JSON, member: str, channel: str, voice: Voice) -> list[Slot]:
     if member == "arguments" and isinstance(given, dict | list):
         # Ollama's models among others send the object, which comes whole even in a stream.
         return json_slot(call, member, **voice.whole(channel, place, tool=name))
-    return [
-        voice.slot(spot, channel, place, tool=name, is_json=member == "arguments")
-        for spot in spots(call, member)
-    ]
+    facts = {"tool": name, "is_json": member == "arguments"}
+    found = spots(call, member)
+    if not found and name is not None and given in (None, ""):
+        # A call without arguments is one all the same, and a stream says the name only here.
+        return [Slot("", slot_member(call, member), **voice.facts(channel, place, **facts))]
+    return [voice.slot(spot, channel, place, **facts) for spot in found]
 
 
 def call_name(call: JSON) -> str | None:

@@ -26,6 +26,7 @@ from llmgateway.codecs.slots import (
     end_slot,
     json_slot,
     leaf_slots,
+    nowhere,
     objects_in,
     text_slot,
 )
@@ -221,7 +222,10 @@ def _compaction(block: JSON, at: _At) -> list[Slot]:
 
 def _call(block: JSON, at: _At) -> list[Slot]:
     facts = at.facts("call", Place.TOOL_ARGUMENTS)
-    return json_slot(block, "input", tool=text_of(block.get("name")) or None, **facts)
+    facts["tool"] = text_of(block.get("name")) or None
+    if at.kind is SlotKind.DELTA and not block.get("input"):  # its deltas do not say the name again
+        return [Slot("", nowhere, is_json=True, kind=SlotKind.DELTA, **facts)]
+    return json_slot(block, "input", **facts)
 
 
 def _result(block: JSON, at: _At) -> list[Slot]:

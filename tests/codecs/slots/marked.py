@@ -33,8 +33,8 @@ def told(slots: Iterable[Slot]) -> list[Told]:
 
 
 def texts_of(slots: Iterable[Slot]) -> list[Slot]:
-    """Return the slots that hold a text."""
-    return [slot for slot in slots if slot.kind is not SlotKind.END]
+    """Return the slots that hold a text: neither ends nor calls without arguments."""
+    return [slot for slot in slots if slot.kind is not SlotKind.END and slot.text]
 
 
 def ends(wire: Format, event: JSON) -> list[tuple[int, str]]:
