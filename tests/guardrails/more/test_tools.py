@@ -36,6 +36,9 @@ def _subject(*calls: tuple[str | None, str], is_json: bool = True) -> Subject:
         ([("we\u0430ther", "{}")], {"allowed": ["weather"]}, False),
         ([("weather", "{}"), ("delete", "{}")], {"allowed": ["weather"]}, False),
         ([("delete", "{}")], {"blocked": ["delete"]}, False),
+        ([("delete", "")], {"blocked": ["delete"]}, False),
+        ([("w", "")], {}, True),
+        ([("w", " ")], {"schemas": {"w": _CITY}}, False),
         ([("delete", "{}")], {"allowed": ["delete"], "blocked": ["delete"]}, False),
         ([("delete", "{}")], {"blocked": ["delete"], "not": True}, True),
         ([("w", "{}"), ("w", "{}")], {"maxCalls": 2}, True),
@@ -60,7 +63,6 @@ def test_calls_are_held_against_the_lists(
     "text",
     [
         "{",
-        "",
         "[]",
         '"x"',
         "null",
