@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, Warning, registe
 from django.db import connections, router
 
 from llmgateway_django.conf import conf_of_project
+from llmgateway_django.guardrail_checks import faults_of_saved, faults_of_settings
 from llmgateway_django.seals import is_readable
 
 __all__ = ["register_checks"]
@@ -93,8 +94,6 @@ _MOST_NAMES = 20
 
 def check_guardrails(**_: Any) -> list[CheckMessage]:
     """Tell of guardrails in the settings that cannot run."""
-    from llmgateway_django.guardrail_checks import faults_of_settings
-
     return [
         Error(
             f"LLMGATEWAY: {fault}",
@@ -107,8 +106,6 @@ def check_guardrails(**_: Any) -> list[CheckMessage]:
 
 def check_saved_guardrails(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Tell of saved guardrails that cannot run, where a database may be asked."""
-    from llmgateway_django.guardrail_checks import faults_of_saved
-
     for model in map(_model, ("Guardrail", "GuardrailVersion", "Workspace", "APIKey")):
         using = router.db_for_read(model)
         if using not in (databases or ()) or not _has_table(using, model._meta.db_table):

@@ -1,19 +1,18 @@
-"""System checks of guardrails: those that name what is not there are told before a call finds out.
-
-Apart from `checks`, since these need the models.
-"""
+"""System checks of guardrails: those that name what is not there are told before a call finds out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+from django.apps import apps
 from django.db import router
 
 from llmgateway.config import AnyHook, Hook, SavedHook, parse_guardrail, parse_hooks
 from llmgateway.engine.bind import Binder, Fault, Saved
 from llmgateway.errors import InvalidConfig
 from llmgateway.settings import Settings
-from llmgateway_django.guardrails import (
+from llmgateway_django.guardrail_faults import (
     STAGES,
     Stage,
     body_of,
@@ -22,7 +21,6 @@ from llmgateway_django.guardrails import (
     faults_of,
     in_words,
 )
-from llmgateway_django.models import APIKey, Guardrail, Workspace
 
 __all__ = ["faults_of_saved", "faults_of_settings"]
 
@@ -50,16 +48,15 @@ def faults_of_settings(settings: Settings) -> Iterator[str]:
 
 def faults_of_saved(settings: Settings) -> Iterator[str]:
     """Yield what is wrong with the guardrails in the database, a line each."""
-    rows = Guardrail.objects.using(router.db_for_read(Guardrail))
-    for row in rows.filter(status=Guardrail.Status.ACTIVE):
+    for row in _rows("Guardrail").filter(status="active"):
         version = row.versions.first()
         if version is None:
             yield f"{row}: it has no checks"
             continue
         yield from _lines(row, faults_of(body_of(version)))
-    for workspace in Workspace.objects.using(router.db_for_read(Workspace)):
+    for workspace in _rows("Workspace"):
         yield from _demands_of(workspace, workspace)
-    keys = APIKey.objects.using(router.db_for_read(APIKey)).filter(revoked_at=None)
+    keys = _rows("APIKey").filter(revoked_at=None)
     for key in keys.exclude(input_guardrails=[], output_guardrails=[]).select_related("workspace"):
         yield from _demands_of(key, key.workspace)
     for stage in STAGES:
@@ -69,7 +66,12 @@ def faults_of_saved(settings: Settings) -> Iterator[str]:
         yield from _lines("LLMGATEWAY", demand_faults(asked, stage, None))
 
 
-def _demands_of(row: Workspace | APIKey, workspace: Workspace) -> Iterator[str]:
+def _rows(model: str) -> Any:
+    found: Any = apps.get_model("llmgateway", model)
+    return found.objects.using(router.db_for_read(found))
+
+
+def _demands_of(row: Any, workspace: Any) -> Iterator[str]:
     for stage in STAGES:
         items = getattr(row, f"{stage}_guardrails")
         if items:

@@ -151,7 +151,24 @@ def written(payload: str, number: int) -> dict[str, Any]:
     )
     config = SavedConfig.objects.create(workspace=workspace, name=name, slug="pc-a")
     save_config(config, {"provider": "openai", "override_params": {"user": name}}, by=user)
-    guardrail = Guardrail.objects.create(workspace=workspace, name=name, slug="pg-a")
+    guardrail = _guardrail(workspace, name)
+    event = audit.record(user, name[:64], integration, {name: (name, [name])}, secrets=[name])
+    row = _logged(workspace, number, name)
+    RequestBody.objects.create(id=row.pk, request=payload, response=payload)
+    return {
+        "workspace": workspace,
+        "apikey": key,
+        "integration": integration,
+        "virtualkey": virtual,
+        "savedconfig": config,
+        "guardrail": guardrail,
+        "auditevent": event,
+        "requestlog": row,
+    }
+
+
+def _guardrail(workspace: Workspace, name: str) -> Guardrail:
+    guardrail: Guardrail = Guardrail.objects.create(workspace=workspace, name=name, slug="pg-a")
     GuardrailVersion.objects.create(
         guardrail=guardrail,
         number=1,
@@ -161,9 +178,12 @@ def written(payload: str, number: int) -> dict[str, Any]:
         ],
         actions={name: name},
     )
-    event = audit.record(user, name[:64], integration, {name: (name, [name])}, secrets=[name])
+    return guardrail
+
+
+def _logged(workspace: Workspace, number: int, name: str) -> Any:
     one = {"target": name, "provider": name, "status": 200, "error": name, "duration_ms": name}
-    row = log_row(
+    return log_row(
         workspace,
         number,
         trace_id=name,
@@ -183,17 +203,6 @@ def written(payload: str, number: int) -> dict[str, Any]:
         dropped=[name],
         adjusted=[name],
     )
-    RequestBody.objects.create(id=row.pk, request=payload, response=payload)
-    return {
-        "workspace": workspace,
-        "apikey": key,
-        "integration": integration,
-        "virtualkey": virtual,
-        "savedconfig": config,
-        "guardrail": guardrail,
-        "auditevent": event,
-        "requestlog": row,
-    }
 
 
 def pages_of_all() -> list[str]:

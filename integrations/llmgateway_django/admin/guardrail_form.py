@@ -24,7 +24,8 @@ from llmgateway_django.admin.check_fields import (
 )
 from llmgateway_django.admin.fields import LongJSONField
 from llmgateway_django.admin.scope import ScopedForm
-from llmgateway_django.guardrails import check_guardrail_json, faults_of, in_words
+from llmgateway_django.guardrail_faults import faults_of, in_words
+from llmgateway_django.guardrails import check_guardrail_json
 
 __all__ = ["GuardrailForm", "Row", "form_of", "rows_of", "rows_posted", "sections_of"]
 

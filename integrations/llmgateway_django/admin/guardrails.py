@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from llmgateway_django.admin.check_fields import help_of
 from llmgateway_django.admin.guardrail_form import form_of, rows_of, rows_posted, sections_of
 from llmgateway_django.admin.versions import VersionedAdmin
-from llmgateway_django.guardrails import body_of, checks_of_project, save_guardrail
+from llmgateway_django.guardrail_faults import body_of, checks_of_project
+from llmgateway_django.guardrails import save_guardrail
 from llmgateway_django.models import Guardrail
 
 __all__ = ["GuardrailAdmin"]
