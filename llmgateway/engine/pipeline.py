@@ -39,6 +39,7 @@ from llmgateway.errors import (
 from llmgateway.settings import Settings
 from llmgateway.types.call import Call
 from llmgateway.types.record import AttemptRecord
+from llmgateway.types.usage import NO_USAGE
 from llmgateway.types.value import value
 
 _NO_RETRY = Retry()
@@ -297,9 +298,10 @@ def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[byte
 
 
 def _settle(draft: Draft, outcome: Outcome) -> None:
-    """Note what an answer has cost that a guardrail denied and that will not go out."""
-    if outcome.is_denied:
-        draft.spent = draft.spent.plus(outcome.usage)
+    """Note what an answer has cost that will not go out: one that a guardrail denied, or a 246."""
+    usage = outcome.usage if outcome.stream is None else outcome.stream.usage
+    if usage is not NO_USAGE:
+        draft.spent = draft.spent.plus(usage)
 
 
 def _describe(draft: Draft, tried: Tried) -> None:

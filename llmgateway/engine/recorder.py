@@ -268,7 +268,7 @@ class Draft:
     usage: Usage = NO_USAGE
     """Of the answer."""
     spent: Usage = NO_USAGE
-    """Of answers that a guardrail denied before it."""
+    """Of answers before it that did not go out, because a guardrail failed."""
     metadata = _NO_METADATA
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
