@@ -421,6 +421,17 @@ def _finish_reasons() -> str:
     )
 
 
+# ---- guardrails
+
+
+def _checks(part: str) -> str:
+    # Late: tests load this file from elsewhere, where its neighbour is not found.
+    import check_sections
+
+    made: str = getattr(check_sections, part)(table)
+    return made
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": lambda: model_table(Settings),
     "provider-settings": lambda: model_table(ProviderSettings),
@@ -450,6 +461,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "losses-generate-content": lambda: _losses("generate_content"),
     "losses-chat": lambda: _losses("chat"),
     "finish-reasons": _finish_reasons,
+    "check-table": lambda: _checks("overview"),
+    "checks": lambda: _checks("sections"),
 }
 """What can be generated, by the name in the marker."""
 
