@@ -6,6 +6,7 @@ go across, so that a stream that is cut there gives the same.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -134,6 +135,8 @@ class Search:
 
 
 _Found = tuple[str, Candidate]
+_TELLING = re.compile("[0-9@%:=-]")
+"""Of which every value has one, or has one right before it. So most words need no other look."""
 _NUMBER = frozenset("0123456789+-.eE")
 
 
@@ -147,6 +150,8 @@ def _number_around(piece: str, first: int, last: int) -> tuple[int, int]:
 
 def _chosen(text: str, looked: Looked, asker: Asker) -> list[_Found]:
     """Return what is found in a view, in order, without overlaps."""
+    if _TELLING.search(text) is None:
+        return []
     found = [
         (kind, one)
         for kind in KINDS

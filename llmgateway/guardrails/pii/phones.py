@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from llmgateway.guardrails.base import ParameterFault
-from llmgateway.guardrails.pii.patterns import Candidate, runs
+from llmgateway.guardrails.pii.patterns import Candidate, groups_of_digits, runs
 from llmgateway.guardrails.pii.shapes import KINDS
 
 __all__ = ["ASKED_AT_MOST", "Asker", "is_region", "library", "phones"]
@@ -90,7 +90,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def _in_run(text: str, start: int, end: int, asker: Asker) -> Iterator[Candidate]:
-    groups = [(start + one, start + last) for one, last in runs("[0-9]+", text[start:end])]
+    groups = [(start + one, start + last) for one, last in groups_of_digits(text[start:end])]
     place = 0
     while place < len(groups):
         first = _with_sign(text, start, groups, place)

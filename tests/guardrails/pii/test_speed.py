@@ -82,7 +82,7 @@ def test_twice_the_text_takes_twice_the_time(unit: str) -> None:
         patch.setattr(import_module("llmgateway.guardrails.pii.find"), "secrets", counted)
         size = 4 * SIZE // len(unit) * len(unit)
         find(unit * (4 * SIZE // len(unit)), Looked(frozenset({"SECRET"})))
-    assert max(seen) <= 32_768
+    assert max(seen, default=0) <= 32_768
     assert sum(seen) <= 2 * size + 32_768
 
 
