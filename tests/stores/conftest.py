@@ -11,6 +11,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from llmgateway_django.models import (
+    AuditEvent,
     Guardrail,
     Integration,
     RequestBody,
@@ -95,6 +96,7 @@ def database(place: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
             RequestLog,
             RequestBody,
             UsageRollup,
+            AuditEvent,
         ):
             model.objects.all().delete()
         connections[place].close()
