@@ -15,16 +15,17 @@ from pathlib import Path
 from benchmarks.build import build
 from benchmarks.cells import cells
 from benchmarks.document import write_page
+from benchmarks.guardrails import FEW_ROUNDS, ROUNDS, guard_costs
 from benchmarks.hosts import HOSTS
 from benchmarks.log import page_times, row_costs
 from benchmarks.processes import Cores
 from benchmarks.results import Results, Sample, Start
 from benchmarks.run import Bench, Length, median_foreign
 from benchmarks.stacks import Direct, LiteLLM, Nginx, Portkey, Product, Stack
-from benchmarks.table import log_tables, markdown
+from benchmarks.table import guard_tables, log_tables, markdown
 
 _OUT = Path("build/bench")
-_START, _LOG = "start", "log"
+_START, _LOG, _GUARDRAILS = "start", "log", "guardrails"
 _LOG_ROWS, _FEW_LOG_ROWS = 1_000_000, 20_000
 
 
@@ -35,14 +36,15 @@ def main() -> int:
         results = Results.from_json(json.loads(options.render.read_text(encoding="utf-8")))
     else:
         results = _measure(options)
-    text, log = markdown(results, cells(options.seconds)), log_tables(results)
-    print(text, log, sep="\n")
+    text = markdown(results, cells(options.seconds))
+    log, guards = log_tables(results), guard_tables(results)
+    print(text, log, guards, sep="\n")
     options.out.mkdir(parents=True, exist_ok=True)
     saved = json.dumps(results.to_json(), indent=1)
     (options.out / "results.json").write_text(saved, encoding="utf-8")
-    (options.out / "results.md").write_text(f"{text}\n{log}", encoding="utf-8")
+    (options.out / "results.md").write_text(f"{text}\n{log}\n{guards}", encoding="utf-8")
     if options.docs:
-        write_page(results, text, log)
+        write_page(results, text, log, guards)
     return int(any(s.errors or s.short or s.bad_auth for s in results.samples))
 
 
@@ -54,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=2.0, help="of a cell (default 2)")
     parser.add_argument("--repeats", type=int, default=3, help="of everything (default 3)")
     parser.add_argument(
-        "--only", metavar="CELLS", help="by name, with commas; `start` and `log` are some too"
+        "--only",
+        metavar="CELLS",
+        help="by name, with commas; `start`, `log` and `guardrails` are some too",
     )
     parser.add_argument("--stacks", metavar="NAMES", help="by name, with commas (default: all)")
     parser.add_argument("--portkey", type=Path, metavar="DIR", help="where npm installed it")
@@ -70,7 +74,7 @@ def _measure(options: argparse.Namespace) -> Results:
     if options.quick:
         length = Length(0.4, 1, warm_s=0.1, first_warm_s=0.1, begin_warm_s=1)
     wanted = cells(length.seconds)
-    chosen = _chosen(options.only, [*(cell.name for cell in wanted), _START, _LOG])
+    chosen = _chosen(options.only, [*(cell.name for cell in wanted), _START, _LOG, _GUARDRAILS])
     stacks = _stacks(options)
     cores = Cores.choose()
     began = time.monotonic()
@@ -83,8 +87,12 @@ def _measure(options: argparse.Namespace) -> Results:
                 starts = list(bench.starts(stacks, wanted[0], min(2.0, 2 * length.seconds)))
     rows = tuple(row_costs(cores)) if _LOG in chosen else ()
     pages = tuple(page_times(_FEW_LOG_ROWS if options.quick else _LOG_ROWS)) if rows else ()
+    rounds = FEW_ROUNDS if options.quick else ROUNDS
+    guards = tuple(guard_costs(cores, rounds)) if _GUARDRAILS in chosen else ()
     about = _about(stacks, cores, length, samples, time.monotonic() - began)
-    return Results(about, tuple(samples), tuple(starts), rows, pages)
+    if guards:
+        about["guardrails"] = f"{time.strftime('%d %b %Y')}, medians of {rounds} interleaved rounds"
+    return Results(about, tuple(samples), tuple(starts), rows, pages, guards)
 
 
 def _chosen(names: str | None, known: Sequence[str]) -> list[str]:

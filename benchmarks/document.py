@@ -16,17 +16,24 @@ BEGIN = "<!-- measured: benchmarks -->\n"
 END = "<!-- end of what was measured -->\n"
 LOG_BEGIN = "<!-- measured: log -->\n"
 LOG_END = "<!-- end of the log -->\n"
+GUARDS_BEGIN = "<!-- measured: guardrails -->\n"
+GUARDS_END = "<!-- end of the guardrails -->\n"
 
 
-def write_page(results: Results, text: str, log: str) -> None:
+def write_page(results: Results, text: str, log: str, guards: str = "") -> None:
     """Write the generated parts of the page anew, and the chart; what was not measured stays."""
     if results.samples:
         _write(BEGIN, text, END)
         CHART.parent.mkdir(exist_ok=True)
         CHART.write_text(svg(results), encoding="utf-8")
     if log:
-        about = "".join(f"- {name}: {results.about[name]}\n" for name in ("machine", "made"))
-        _write(LOG_BEGIN, f"{about}\n{log}", LOG_END)
+        _write(LOG_BEGIN, f"{_about(results, 'machine', 'made')}\n{log}", LOG_END)
+    if guards:
+        _write(GUARDS_BEGIN, f"{_about(results, 'machine', 'guardrails')}\n{guards}", GUARDS_END)
+
+
+def _about(results: Results, *names: str) -> str:
+    return "".join(f"- {name}: {results.about[name]}\n" for name in names)
 
 
 def _write(begin: str, text: str, end: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Figures", "PageTime", "Results", "RowCost", "Sample", "Start", "summarize"]
+__all__ = ["Figures", "GuardCost", "PageTime", "Results", "RowCost", "Sample", "Start", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,25 @@ class PageTime:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardCost:
+    """What one call, or one event of a streamed one, takes with some guardrails."""
+
+    title: str
+    kib: int
+    """Of text."""
+    is_stream: bool
+    is_base: bool
+    """Whether it has none: what the others of its kind are compared with."""
+    cpu_us: tuple[float, ...]
+    """In each round; the rounds of all cases are interleaved."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> GuardCost:
+        """Read what `asdict` gave."""
+        return cls(**{**data, "cpu_us": tuple(data["cpu_us"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """One run."""
 
@@ -86,6 +105,7 @@ class Results:
     starts: tuple[Start, ...]
     rows: tuple[RowCost, ...] = ()
     pages: tuple[PageTime, ...] = ()
+    guards: tuple[GuardCost, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -103,6 +123,7 @@ class Results:
                 for row in data.get("rows", ())
             ),
             tuple(PageTime(**page) for page in data.get("pages", ())),
+            tuple(GuardCost.from_json(cost) for cost in data.get("guards", ())),
         )
 
 

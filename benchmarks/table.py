@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.cells import Cell
-from benchmarks.results import Figures, Results, summarize
+from benchmarks.results import Figures, GuardCost, Results, summarize
 from benchmarks.targets import OURS, Verdict, judge, start_median
 
-__all__ = ["log_tables", "markdown"]
+__all__ = ["guard_tables", "log_tables", "markdown"]
 
 _Table = Mapping[tuple[str, str], Figures]
 _Column = tuple[str, Callable[[Figures], str]]
@@ -176,11 +176,50 @@ def log_tables(results: Results) -> str:
     return "".join(f"{part}\n\n" for part in parts)
 
 
+def guard_tables(results: Results) -> str:
+    """Return what guardrails cost; empty: it was not measured."""
+    parts = []
+    for is_stream, title in ((False, "A call"), (True, "An event of a stream")):
+        for kib in sorted({cost.kib for cost in results.guards if cost.is_stream is is_stream}):
+            costs = [
+                cost for cost in results.guards if (cost.is_stream, cost.kib) == (is_stream, kib)
+            ]
+            base = next(cost for cost in costs if cost.is_base)
+            parts.append(
+                f"### {title}, {kib} KB of text\n\n{_grid(_GUARD_HEAD, _guards(costs, base))}"
+            )
+    return "".join(f"{part}\n\n" for part in parts)
+
+
+_GUARD_HEAD = ("guardrails", "CPU µs", "added µs (middle half)", "× without")
+
+
+def _guards(costs: Sequence[GuardCost], base: GuardCost) -> Iterator[Sequence[str]]:
+    """Yield the rows; what is added, and the ratio, are of the same round."""
+    for cost in costs:
+        pairs = list(zip(cost.cpu_us, base.cpu_us, strict=True))
+        added = sorted(own - bare for own, bare in pairs)
+        quarter = len(added) // 4
+        spread = f"{_short(added[quarter])}–{_short(added[-1 - quarter])}"
+        ratio = statistics.median(own / bare for own, bare in pairs)
+        median = _short(statistics.median(cost.cpu_us))
+        if cost.is_base:
+            yield [cost.title, median, "–", "1"]
+        else:
+            yield [
+                cost.title,
+                median,
+                f"{_short(statistics.median(added))} ({spread})",
+                _short(ratio),
+            ]
+
+
 def _mark(value: float, bound: float) -> str:
     return "hit" if value <= bound else "**missed**"
 
 
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    rows = list(rows)
     if not rows:
         return "Not measured."
     return "\n".join(_lines(head, rows))
