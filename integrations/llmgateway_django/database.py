@@ -4,7 +4,9 @@ Each unit of work has a connection for as long as it takes, and a moment longer 
 more: nothing is held while a stream runs. Work that is given up goes on in its thread until the
 database lets go of it; so keys and records have threads of their own, and a locked log keeps nobody
 from being let in. A database that went silent may never let go: connections have time limits where
-their driver has some, and as many threads again may take the place of those that hang.
+their driver has some, and as many threads again may take the place of those that hang. The server
+does not hear of that: what it has begun for such a connection it must end itself, see
+`own_transaction`.
 """
 
 from __future__ import annotations
@@ -17,18 +19,18 @@ from _queue import (
     Empty,
     SimpleQueue,
 )  # gevent replaces the names in `queue`; these threads are real
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connections, reset_queries
+from django.db import close_old_connections, connections, reset_queries, transaction
 
 from llmgateway.runtime.threads import threads_of_process
 from llmgateway.transport.forks import at_fork
 
-__all__ = ["Database", "DatabaseBusy", "DatabaseThreads", "InlineDatabase"]
+__all__ = ["Database", "DatabaseBusy", "DatabaseThreads", "InlineDatabase", "own_transaction"]
 
 T = TypeVar("T")
 _KEPT_S = 0.25
@@ -199,7 +201,7 @@ def _own_connections(limit_s: float | None) -> None:
     for alias in connections:
         connection = connections[alias]
         project = connection.settings_dict
-        if project is not connections.settings[alias]:
+        if _is_own(connection):
             continue  # they do already
         units = _LIMITS.get(connection.Database.__name__, {}) if limit_s is not None else {}
         limits = {name: unit * math.ceil(limit_s or 0) for name, unit in units.items()}
@@ -207,3 +209,30 @@ def _own_connections(limit_s: float | None) -> None:
         if project["CONN_MAX_AGE"] == 0 and not project["OPTIONS"].get("pool"):
             own |= {"CONN_MAX_AGE": _MAX_AGE_S, "CONN_HEALTH_CHECKS": True}
         connection.settings_dict = own
+
+
+def _is_own(connection: Any) -> bool:
+    """Tell whether this is a connection of one of these threads, and so nobody else's."""
+    return connection.settings_dict is not connections.settings[connection.alias]
+
+
+_SILENT: Mapping[str, str] = {
+    # For this transaction: the session may be a pooler's, and others' next.
+    "postgresql": "SET LOCAL idle_in_transaction_session_timeout = '{}s'",
+    "mysql": "SET SESSION wait_timeout = {}",
+}
+"""What each server calls the time that it waits for a client's next statement."""
+
+
+@contextlib.contextmanager
+def own_transaction(using: str, silent_s: float) -> Iterator[Any]:
+    """Have a transaction that the server rolls back when it hears nothing for so long.
+
+    Otherwise it keeps one whose connection went silent, for hours, and with it the locks that the
+    next try waits for. Yields a cursor. A connection of the project's is used as it is.
+    """
+    connection = connections[using]
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        if _is_own(connection) and (statement := _SILENT.get(connection.vendor)) is not None:
+            cursor.execute(statement.format(math.ceil(silent_s)))
+        yield cursor

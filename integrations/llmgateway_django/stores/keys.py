@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
-from django.db import Error, router, transaction
+from django.db import Error, router
 from django.utils import timezone
 
 from llmgateway.errors import StoreUnavailable
@@ -17,7 +17,7 @@ from llmgateway.settings import Network, parse_network
 from llmgateway.stores import StoredKey
 from llmgateway.types.call import CallerPolicy
 from llmgateway_django.conf import AS_USUAL, Keeping
-from llmgateway_django.database import Database, DatabaseThreads
+from llmgateway_django.database import Database, DatabaseThreads, own_transaction
 from llmgateway_django.keys import Pepper, digest_with, peppers
 from llmgateway_django.models import APIKey, APIKeySecret, SavedConfig
 from llmgateway_django.stores.values import list_as_text
@@ -126,7 +126,7 @@ def _key_anew(secret: Any, plain: str, pepper: Pepper) -> None:
     """Let the key outlive the pepper that it was made with: its plain digest is at hand now."""
     using = router.db_for_write(APIKeySecret, instance=secret)
     try:
-        with transaction.atomic(using=using):
+        with own_transaction(using, LOOKUP_S):
             APIKeySecret.objects.using(using).filter(pk=secret.pk, digest=secret.digest).update(
                 digest=digest_with(pepper, plain), pepper_id=pepper.id
             )

@@ -13,12 +13,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections, router, transaction
+from django.db import InterfaceError, OperationalError, connections, router
 from django.db.models.constants import OnConflict
 
 from llmgateway.redaction import redacting_logger
 from llmgateway.types.record import Record, bare_results
-from llmgateway_django.database import Database, DatabaseBusy, DatabaseThreads, InlineDatabase
+from llmgateway_django.database import (
+    Database,
+    DatabaseBusy,
+    DatabaseThreads,
+    InlineDatabase,
+    own_transaction,
+)
 from llmgateway_django.models import RequestLog
 from llmgateway_django.stores.bodies import add_bodies
 from llmgateway_django.stores.insert import MAX_ROWS, Insert
@@ -37,7 +43,7 @@ __all__ = ["DjangoRecords", "log_id"]
 logger = redacting_logger(__name__)
 
 APPEND_S = 10.0
-"""How long the database may take for one statement."""
+"""How long the database may take for one statement, and wait for the next."""
 KEEP_TRYING_S = 60.0
 """How long a batch waits for a database that is away; what comes meanwhile is queued."""
 _PAUSE_S = 1.0
@@ -123,7 +129,7 @@ def _write(
     connection = connections[using]
     insert = row.insert
     size = insert.rows_at_once if at_once else 1
-    with transaction.atomic(using=using), connection.cursor() as cursor:
+    with own_transaction(using, APPEND_S) as cursor:
         for start in range(0, len(pairs), size):
             some = pairs[start : start + size]
             if insert.execute(cursor, [values for values, _ in some]) == len(some):
