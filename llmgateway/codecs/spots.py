@@ -135,6 +135,14 @@ class Voice:
         """Return the slot of a text."""
         return Slot(text_of(spot), member(*spot), **self.facts(channel, place, **others))
 
+    def text(self, container: JSON, key: str, place: Place, tool: str | None) -> Slot:
+        """Return what `slot` gives for a member that is a text, in the channel `text`; quickly."""
+        put = member(container, key)
+        said, channel = container[key], self.prefix + "text"
+        return Slot(
+            said, put, self.role, self.kind, place, self.choice, channel, self.turn, tool=tool
+        )
+
     def all(self, found: list[Spot], channel: str, place: Place, **others: Any) -> list[Slot]:
         """Return the slots of texts that come whole, each in a channel of its own."""
         return [

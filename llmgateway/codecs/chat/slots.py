@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from llmgateway.codecs.chat.words import call_name, message_slots, quotes
@@ -29,14 +30,14 @@ def chat_slots(body: JSON, part: Part) -> list[Slot]:
     if part is Part.REQUEST:
         return [*_turns(body), *_declared(body)]
     read = _answered if part is Part.RESPONSE else _streamed
-    slots = [
-        slot
-        for number, choice in enumerate(objects(body.get("choices")))
-        for slot in read(choice, number)
-    ]
+    slots: list[Slot] = []
+    for number, choice in enumerate(objects(body.get("choices"))):
+        slots += read(choice, number)
     # Perplexity tells its sources beside the choices (seen 2026-01).
-    voice = Voice(is_event=part is Part.EVENT)
-    return slots + quotes(body.get("search_results"), "search_results", voice)
+    found = body.get("search_results")
+    if not found:
+        return slots
+    return slots + quotes(found, "search_results", Voice(is_event=part is Part.EVENT))
 
 
 # ---- requests
@@ -73,8 +74,10 @@ def _learn_names(message: JSON, names: dict[str, str]) -> None:
 
 def _declared(body: JSON) -> list[Slot]:
     """Return what a request says outside of its messages."""
-    voice = Voice("system", turn=-1)
     slots: list[Slot] = []
+    if not body.keys() & _DECLARING:
+        return slots
+    voice = Voice("system", turn=-1)
     for kind in ("tools", "functions"):
         for number, tool in enumerate(objects(body.get(kind))):
             holders = (tool, obj(tool.get("function")), obj(tool.get("custom")))
@@ -88,6 +91,7 @@ def _declared(body: JSON) -> list[Slot]:
     return slots + message_slots(obj(body.get("prediction")), expected)
 
 
+_DECLARING: Final = frozenset({"tools", "functions", "response_format", "prediction"})
 _DESCRIPTIONS: Final = frozenset({"description"})
 
 
@@ -97,11 +101,10 @@ _DESCRIPTIONS: Final = frozenset({"description"})
 def _answered(choice: JSON, number: int) -> list[Slot]:
     """Return the slots of a whole answer's choice; choices are told apart by their place."""
     voice = Voice(choice=number)
-    return [
-        *message_slots(obj(choice.get("message")), voice, beside=spots(choice, "text")),
-        *message_slots(obj(choice.get("delta")), replace(voice, prefix="delta/")),
-        *choice_tokens(choice, voice),
-    ]
+    slots = message_slots(obj(choice.get("message")), voice, beside=spots(choice, "text"))
+    if delta := choice.get("delta"):
+        slots += message_slots(obj(delta), replace(voice, prefix="delta/"))
+    return slots + choice_tokens(choice, voice)
 
 
 def _streamed(choice: JSON, _place: int) -> list[Slot]:
@@ -112,17 +115,23 @@ def _streamed(choice: JSON, _place: int) -> list[Slot]:
     """
     index, delta = choice.get("index"), choice.get("delta")
     number = index if isinstance(index, int) else 0
-    voice = Voice(kind=SlotKind.DELTA, choice=number, is_event=True)
-    if isinstance(delta, dict):
-        again = replace(voice, kind=SlotKind.COPY)
-    else:
-        again = replace(voice, kind=SlotKind.TEXT, prefix="message/")
-    return [
-        *message_slots(obj(delta), voice, beside=spots(choice, "text")),
-        *message_slots(obj(choice.get("message")), again),
-        *choice_tokens(choice, voice),
-        *choice_end(choice, voice),
-    ]
+    voice = _voice_of(number)
+    slots = message_slots(obj(delta), voice, beside=spots(choice, "text"))
+    if message := choice.get("message"):
+        if isinstance(delta, dict):
+            again = replace(voice, kind=SlotKind.COPY)
+        else:
+            again = replace(voice, kind=SlotKind.TEXT, prefix="message/")
+        slots += message_slots(obj(message), again)
+    if choice.get("logprobs"):
+        slots += choice_tokens(choice, voice)
+    return slots + choice_end(choice, voice)
+
+
+@lru_cache(maxsize=32)
+def _voice_of(choice: int) -> Voice:
+    """Return the voice of a stream's choice, which most of its events have in common."""
+    return Voice(kind=SlotKind.DELTA, choice=choice, is_event=True)
 
 
 # ---- changes

@@ -27,7 +27,7 @@ def message_slots(
     `beside` are texts outside of the message that may tell its content again.
     """
     if not beside and _is_plain(message):
-        return [voice.slot(spot, "text", place, tool=tool) for spot in spots(message, "content")]
+        return [voice.text(message, "content", place, tool)] if message.get("content") else []
     content = _Content(message.get("content"), message)
     blocks, kept = _blocks(message), _blocks(obj(message.get("extra_content")))
     texts = (
@@ -63,11 +63,15 @@ def message_slots(
 
 def _is_plain(message: JSON) -> bool:
     """Whether a message says nothing but a text, as most do; which costs a tenth."""
-    return isinstance(message.get("content"), str | NoneType) and not any(
-        message[name] for name in message.keys() - _PLAIN
-    )
+    if not isinstance(message.get("content"), _TEXT_OR_NONE):
+        return False
+    for name, value in message.items():
+        if value and name not in _PLAIN:
+            return False
+    return True
 
 
+_TEXT_OR_NONE: Final = (str, NoneType)
 _PLAIN: Final = frozenset({"role", "content", "name", "tool_call_id"})
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
 
