@@ -27,6 +27,7 @@ from llmgateway.codecs.generate_content.finish import decode_finish
 from llmgateway.codecs.messages.words import FINISH
 from llmgateway.engine import headers as crossing
 from llmgateway.engine.doors import HUB_CODECS
+from llmgateway.guardrails.pii import vendors
 from llmgateway.http import headers, routes
 from llmgateway.providers import PLANNED, builtin
 from llmgateway.settings import Limits, ProviderSettings, Settings, UpstreamTransport
@@ -432,6 +433,11 @@ def _checks(part: str) -> str:
     return made
 
 
+def _secret_vendors() -> str:
+    named = {row.name for row in (*vendors.VENDORS, *vendors.CONTEXTS)} | {"private-key"}
+    return ", ".join(f"`{name}`" for name in sorted(named)) + ".\n"
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": lambda: model_table(Settings),
     "provider-settings": lambda: model_table(ProviderSettings),
@@ -463,6 +469,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "finish-reasons": _finish_reasons,
     "check-table": lambda: _checks("overview"),
     "checks": lambda: _checks("sections"),
+    "secret-vendors": _secret_vendors,
 }
 """What can be generated, by the name in the marker."""
 

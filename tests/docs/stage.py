@@ -241,7 +241,8 @@ def _environment(**variables: str) -> dict[str, str]:
         **KEYS,
         **variables,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        # In a second working tree the installed package is another one.
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'integrations'}",
     }
 
 

@@ -25,6 +25,7 @@ SKIPPED = {
     "pip install 'llmgateway[standalone]'": "needs a package index",
     "pip install 'llmgateway[http2]'": "needs a package index",
     "pip install 'llmgateway[standalone]' starlette": "needs a package index",
+    "pip install 'llmgateway[guardrails]'": "needs a package index",
     "pip install 'llmgateway[django]'": "needs a package index",
     "pip install 'llmgateway[django,standalone]' openai": "needs a package index",
     "pip install 'llmgateway[flask]'": "needs a package index",
