@@ -76,7 +76,14 @@ class Regexp:
 
     def search(self, text: str, start: int = 0) -> Span | None:
         """Return the first match from a character on; raises `CheckFailed` for too long a text."""
-        return next(self.finditer(text, start), None)
+        encoded = self._encoded(text)
+        offsets = _Offsets(text, encoded)
+        match = self._compiled.search(encoded, offsets.byte(start))
+        if match is None:
+            return None
+        span = offsets.convert(match, len(self.names))
+        # What was found within a character is nothing; what comes after it may be something.
+        return next(self.finditer(text, start), None) if span is None else span
 
     def finditer(
         self, text: str, start: int = 0, patience: Patience | None = None

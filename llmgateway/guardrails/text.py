@@ -96,8 +96,10 @@ def contains(
 ) -> Verdict:
     """Pass when any, all or none of the words stand in the text."""
     text = subject.text
-    found = [word for word in words if word in text]
-    missing = [word for word in words if word not in text]
+    found: list[str] = []
+    missing: list[str] = []
+    for word in words:  # which are looked for once each: the text may be long
+        (found if word in text else missing).append(word)
     passed = {"any": bool(found), "all": not missing, "none": not found}[operator]
     return Verdict(
         passed,
