@@ -21,8 +21,8 @@ _OF_GUARDS = (
     *(f"llmgateway.engine.{name}" for name in ("texts", "collected", "pool", "services")),
     "llmgateway.guardrails",
 )
-_OF_SLOTS = ("slots", "spots", "words", "logprobs", "filtered", "guarding")
-_CHECK = {"default.contains": {"operator": "none", "words": ["Apple"]}, "deny": True}
+_OF_SLOTS = ("slots", "spots", "filtered", "guarding")
+_CHECK = {"default.contains": {"operator": "none", "words": ["Cherry"]}, "deny": True}
 
 _SAID = [b"event: %s\ndata: %s\n\n" % (kind.encode(), orjson.dumps({"type": kind, **rest}))
          for kind, rest in (
@@ -102,5 +102,5 @@ async def test_the_count_sees_the_code_of_guardrails_where_there_are_some(
 ) -> None:
     counts = await calls_of(name, {f"{stage}_guardrails": [_CHECK]})
 
-    for module in ("engine.guard", "engine.guarding", "guardrails.text", "codecs.chat.slots"):
+    for module in ("engine.guard", "engine.guarding", "guardrails.text", "codecs.spots"):
         assert counts[f"llmgateway.{module}"]
