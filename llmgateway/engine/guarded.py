@@ -16,14 +16,16 @@ import orjson
 
 from llmgateway.codecs.base import Event, Format, Framing
 from llmgateway.codecs.generate_content import ArrayFrames
-from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
+from llmgateway.codecs.slots import Part, SlotKind
 from llmgateway.codecs.sse import DONE, SSESplitter
 from llmgateway.engine.bind import BoundHook, StreamMode
-from llmgateway.engine.collected import Key, Texts, key_of, parsed, written
+from llmgateway.engine.collected import Keys, Texts, parsed, written
 from llmgateway.engine.guard import HookResult, Matter, Runner, Told
 from llmgateway.engine.outcome import Outcome, Streamed
+from llmgateway.engine.passage import Passage
+from llmgateway.engine.stages import Denied
 from llmgateway.engine.streaming import done_within
-from llmgateway.engine.windows import Channel, Denied, Windows
+from llmgateway.engine.windows import Windows
 from llmgateway.errors import GatewayError, HooksFailed, StreamAborted
 from llmgateway.guardrails import Subject
 from llmgateway.settings import Limits
@@ -63,6 +65,21 @@ class Way:
         cap = self.wire.max_event_bytes or self.limits.max_event_bytes
         return SSESplitter(Framing.SSE, 2 * cap + 4096)
 
+    def hook_event(self, member: str) -> bytes:
+        """Return the results of one stage as an event of their own, where that is wanted.
+
+        Source: the Portkey HTTP contract, section 6.
+        """
+        results = self.told.as_json().get(member)
+        if not (self.tells_events and results):
+            return b""
+        name = b"event: hook_results\n" if self.wire.name == "messages" else b""
+        return name + b"data: " + orjson.dumps({"hook_results": {member: results}}) + b"\n\n"
+
+
+BEFORE = "before_request_hooks"
+AFTER = "after_request_hooks"
+
 
 class GuardedStream:
     """A stream and its guardrails; see `Streamed`. `begin` comes first.
@@ -87,17 +104,15 @@ class GuardedStream:
         windowed = [hook for hook in way.hooks if hook.mode is StreamMode.WINDOW]
         self._late = [hook for hook in way.hooks if hook.mode is not StreamMode.WINDOW]
         self._windows = Windows(windowed, way.runner, way.subject)
-        self._channels: dict[Key, Channel] = {}
-        self._last_of: dict[Key, Event] = {}
-        """By channel: the event that brought the last piece of it."""
+        self._passage = Passage(way.wire, self._windows, self._denial)
+        self._keys = Keys()
         self._texts = Texts(way.limits.guard_hold_bytes)
         self._queued: list[bytes] = []
         self._advancing: asyncio.Task[bytes | None] | None = None
-        self._has_said = False
-        """Whether any text has been let out."""
+        self._has_begun = False
+        """Whether what it says goes to the caller, for good."""
         self._has_told = False
         self._is_over = False
-        self._has_ended_well = False
         self._broken: GatewayError | None = None
 
     # ---- what `Streamed` asks for
@@ -130,8 +145,15 @@ class GuardedStream:
 
     async def cut(self, error: GatewayError) -> None:
         """End with an error of ours; see `Streamed`."""
-        self._queued.clear()
-        await self._inner.cut(error)
+        self._ahead.clear()
+        if not self._is_over:
+            self._queued.clear()
+            self._broken = error
+            await self._inner.cut(error)
+        elif self._queued and self._broken is None:
+            self._broken = error
+            told = self._way.wire.error_event(error, self._way.request_id)
+            self._queued = [self._framed(told)]
 
     async def aclose(self) -> None:
         """Stop reading and close the upstream."""
@@ -151,25 +173,37 @@ class GuardedStream:
 
         That is a denial or a failed try where a guardrail or the provider has ended it before.
         """
-        way = self._way
-        if way.tells_events and way.told.before:
-            self._queued.append(self._framed(_hook_event(way.told.as_json())))
-        until = way.runner.world.monotonic() + way.limits.hold_s
-        while way.mode is StreamMode.WINDOW and not (self._has_said or self._is_over):
+        try:
+            # What the answer's own hooks say may come too late to be a status.
+            status = self._way.status(outcome.status)
+            if first := self._way.hook_event(BEFORE):
+                self._queued.append(self._framed(first))
+            if is_windowed := self._way.mode is StreamMode.WINDOW:
+                await self._read_ahead()
+            self._has_begun = not is_windowed or self._passage.has_said or self.error is None
+            if self._has_begun:
+                return replace(outcome, stream=self, status=status)
+        except BaseException:
+            await self.aclose()
+            raise
+        await self.aclose()
+        if self._broken is not None:
+            return Outcome.denied(self._broken, outcome, self.usage)
+        error = self.error
+        assert error is not None
+        return Outcome.failed(error, headers=outcome.headers)
+
+    async def _read_ahead(self) -> None:
+        clock = self._way.runner.world.monotonic
+        until = clock() + self._way.limits.hold_s
+        while not (self._passage.has_said or self._is_over):
             self._advancing = asyncio.create_task(self._advance())
-            if not await done_within(self._advancing, until - way.runner.world.monotonic()):
-                break
+            if not await done_within(self._advancing, until - clock()):
+                return
             piece = self._advancing.result()
             self._advancing = None
             if piece is not None:
                 self._queued.append(piece)
-        if self._broken is not None and not self._has_said:
-            await self.aclose()
-            return Outcome.denied(self._broken, outcome, self.usage)
-        if self.error is not None and not self._has_said:
-            await self.aclose()
-            return Outcome.failed(self.error, headers=outcome.headers)
-        return replace(outcome, stream=self, status=way.status(outcome.status))
 
     # ---- the way of an event
 
@@ -178,25 +212,41 @@ class GuardedStream:
         while not self._is_over:
             out: list[bytes] = []
             try:
-                piece = await self._next_piece()
-                for event in self._events(piece):
-                    out += await self._take(event)
-                if piece is None:
-                    self._is_over = self._has_ended_well = True
-                    out += await self._conclude()
+                await self._advance_by_a_piece(out)
             except Denied:
                 self._is_over = True
-                self._broken = HooksFailed(await self._tell_denial())
-                if self._has_said or self._queued:
-                    out += self._ending()
-            except StreamAborted:
-                self._is_over = True
+                if self._broken is None:
+                    self._broken = HooksFailed(self._tell_denial())
+                out += self._ending()
             framed = b"".join(map(self._framed, out))
-            if self._frames is not None and self._has_ended_well:
+            if self._frames is not None and self._is_over and self.error is None:
                 framed += self._frames.close()
             if framed:
                 return framed
         return None
+
+    async def _advance_by_a_piece(self, out: list[bytes]) -> None:
+        """Take the next piece and add what goes out; raises `Denied`."""
+        try:
+            piece = await self._next_piece()
+        except StreamAborted:
+            self._is_over = True
+            await self._take_all(self._splitter.flush(), out)
+            out += [*await self._close_for_error(), *self._left_over()]
+            return
+        if piece is not None:
+            await self._take_all(self._splitter.feed(piece), out)
+            return
+        await self._take_all(self._splitter.flush(), out)
+        out += self._left_over()
+        out += await self._conclude()
+        if last := self._way.hook_event(AFTER):
+            out.append(last)
+        self._is_over = True
+
+    async def _take_all(self, events: Sequence[Event], out: list[bytes]) -> None:
+        for event in events:
+            out += await self._take(event)
 
     async def _next_piece(self) -> bytes | None:
         if self._ahead:
@@ -207,8 +257,14 @@ class GuardedStream:
         except StopAsyncIteration:
             return None
 
-    def _events(self, piece: bytes | None) -> list[Event]:
-        return self._splitter.flush() if piece is None else self._splitter.feed(piece)
+    def _left_over(self) -> list[bytes]:
+        """Return what followed the last whole event, if it is an object that has no words.
+
+        Some providers end a stream with an error that is no event.
+        """
+        rest = self._splitter.rest
+        body = parsed(Event(rest, None, rest))
+        return [] if body is None or self._way.wire.slots(body, Part.EVENT) else [rest]
 
     async def _take(self, event: Event) -> list[bytes]:
         """Return what an event becomes."""
@@ -217,106 +273,28 @@ class GuardedStream:
         body = parsed(event)
         if body is None:
             return [event.raw]
-        slots = self._way.wire.slots(body, Part.EVENT)
-        if not slots:
-            self._denial.see(body)
-            return [event.raw]
-        self._texts.add(slots)
-        ends = [slot for slot in slots if slot.kind is SlotKind.END]
-        changed = await self._judge(event, slots)
-        out = await self._close(ends, slots)
-        changed = self._repeat(slots) or changed
-        if any(slot.choice < 0 for slot in ends):
-            out += await self._conclude_at(body)
-            changed = changed or self._has_told
+        out: list[bytes] = []
+        if self._inner.error is not None and _tells_of_error(body):
+            out = await self._close_for_error()
+        pairs = self._keys.pairs(self._way.wire.slots(body, Part.EVENT))
+        changed = False
+        if pairs:
+            self._texts.add(pairs)
+            more, changed = await self._passage.take(event, pairs)
+            out += more
+            if any(slot.kind is SlotKind.END and slot.choice < 0 for _, slot in pairs):
+                out += await self._conclude_at(body)
+                changed = changed or self._has_told
         self._denial.see(body)
         return [*out, written(body, event) if changed else event.raw]
 
-    async def _judge(self, event: Event, slots: Sequence[Slot]) -> bool:
-        """Let through what may go out of an event's texts; tell whether it differs."""
-        changed = False
-        for slot in slots:
-            key = key_of(slot)
-            is_new = key not in self._channels
-            if slot.kind not in (SlotKind.TEXT, SlotKind.DELTA):
-                is_first = is_new and slot.place is not Place.OTHER
-                if slot.kind is not SlotKind.COPY or not is_first:
-                    continue
-            if is_new:
-                self._channels[key] = self._windows.open(slot)
-            channel = self._channels[key]
-            piece = await self._windows.feed(channel, slot.text)
-            if slot.kind is SlotKind.DELTA:
-                self._last_of[key] = event
-            else:
-                piece += await self._windows.close(channel)
-            self._has_said = self._has_said or bool(piece)
-            if piece != slot.text:
-                slot.put(piece)
-                slot.text = piece
-                changed = True
-        return changed
+    async def _close_for_error(self) -> list[bytes]:
+        """Let out what was held back, as the caller of an unguarded stream has it by now.
 
-    async def _close(self, ends: Sequence[Slot], slots: Sequence[Slot]) -> list[bytes]:
-        """Let out what was held back of texts that end with this event: in it, or before it."""
-        out: list[bytes] = []
-        for end in ends:
-            for key, channel in self._channels.items():
-                choice, name = key
-                if end.choice >= 0 and (end.choice != choice or end.channel not in ("", name)):
-                    continue
-                rest = await self._windows.close(channel)
-                if not rest:
-                    continue
-                self._has_said = True
-                here = [s for s in slots if key_of(s) == key and s.kind is SlotKind.DELTA]
-                if here:
-                    here[-1].put(here[-1].text + rest)
-                    here[-1].text += rest
-                else:
-                    out.append(self._made_of(self._last_of[key], key, rest))
-        return out
-
-    def _made_of(self, event: Event, key: Key, text: str) -> bytes:
-        """Return an event like one that went out, which says nothing but this text."""
-        body = parsed(event) or {}
-        for slot in self._way.wire.slots(body, Part.EVENT):
-            if slot.kind is SlotKind.DELTA and key_of(slot) == key:
-                slot.put(text)
-                text = ""
-            elif slot.kind is not SlotKind.END:
-                slot.put("")
-        self._denial.see(body)
-        return written(body, event)
-
-    def _repeat(self, slots: Sequence[Slot]) -> bool:
-        """Bring what an event tells again in line with what went out; tell whether it differs."""
-        changed = False
-        for slot in slots:
-            channel = self._channels.get(key_of(slot))
-            if slot.kind is SlotKind.TOKEN and self._is_judged(slot.choice):
-                slot.put("")
-            elif slot.kind is not SlotKind.COPY:
-                continue
-            elif channel is not None and channel.has_changed:
-                slot.put("".join(channel.out))
-            elif slot.place is Place.OTHER and self._differs(slot.choice):
-                slot.put("")  # a quote, which may hold any part of what was changed
-            else:
-                continue
-            changed = True
-        return changed
-
-    def _is_judged(self, choice: int) -> bool:
-        """Tell whether tokens could tell more of a choice than went out of its texts."""
-        return any(channel.tallies for channel in self._channels_of(choice))
-
-    def _differs(self, choice: int) -> bool:
-        """Tell whether a choice has said anything else than what went out."""
-        return any(one.has_changed or one.pending for one in self._channels_of(choice))
-
-    def _channels_of(self, choice: int) -> list[Channel]:
-        return [one for one in self._channels.values() if one.like.choice == choice]
+        Not where nothing has gone out yet: then it is a failed try. Nor where it is cut.
+        """
+        has_begun = self._has_begun or self._passage.has_said
+        return await self._passage.close() if has_begun and self._broken is None else []
 
     # ---- the end
 
@@ -324,7 +302,7 @@ class GuardedStream:
         """Return what goes out before the stream ends well; once."""
         if self._has_told:
             return []
-        out = await self._close([Slot("", lambda _: None, kind=SlotKind.END, choice=-1)], ())
+        out = await self._passage.close()
         results = await self._tell()
         if results and (report := self._denial.report(results)):
             out.append(report)
@@ -344,27 +322,29 @@ class GuardedStream:
 
     async def _tell(self) -> JSON:
         """Judge what is judged at the end; return all results."""
-        self._has_told = True
         way = self._way
         judged = await self._windows.end()
-        slots = list(self._texts.slots().values())
-        late = await self._judge_late(slots)
+        late = await self._judge_late()
+        self._has_told = True
         way.told.after = sorted_like(way.hooks, [*judged, *late])
-        way.begin_beside(Matter.of_slots(list(self._texts.slots().values()), way.subject))
+        way.begin_beside(self._matter())
         return way.told.as_json()
 
-    async def _judge_late(self, slots: list[Slot]) -> list[HookResult]:
+    async def _judge_late(self) -> list[HookResult]:
         if self._texts.is_over:
             return [self._way.runner.unread(hook) for hook in self._late]
-        return await self._way.runner.run(self._late, Matter.of_slots(slots, self._way.subject))
+        return await self._way.runner.run(self._late, self._matter())
 
-    async def _tell_denial(self) -> JSON:
+    def _matter(self) -> Matter:
+        return Matter.of_slots(list(self._texts.slots().values()), self._way.subject)
+
+    def _tell_denial(self) -> JSON:
         self._has_told = True
         self._way.told.after = self._windows.results()
         return self._way.told.as_json()
 
     def _ending(self) -> list[bytes]:
-        """Return what ends a stream of which some has gone out."""
+        """Return what ends a denied stream of which some has gone out."""
         assert self._broken is not None
         way = self._way
         return [
@@ -382,6 +362,5 @@ def sorted_like(hooks: Sequence[BoundHook], results: Sequence[HookResult]) -> li
     return sorted(results, key=lambda result: order[id(result.hook)])
 
 
-def _hook_event(results: JSON) -> bytes:
-    """Return results as an event of their own. Source: the Portkey HTTP contract, section 6."""
-    return b"event: hook_results\ndata: " + orjson.dumps({"hook_results": results}) + b"\n\n"
+def _tells_of_error(body: JSON) -> bool:
+    return bool(body.get("error")) or body.get("type") in ("error", "response.failed")

@@ -9,24 +9,27 @@ from typing import Self
 
 from llmgateway.codecs.base import Event
 from llmgateway.codecs.generate_content import ArrayFrames
-from llmgateway.codecs.slots import Part, SlotKind
+from llmgateway.codecs.slots import Part, Slot, SlotKind
 from llmgateway.codecs.sse import DONE
-from llmgateway.engine.collected import Rewriter, Texts, parsed, written
+from llmgateway.engine.bind import StreamMode
+from llmgateway.engine.collected import Key, Keys, Rewriter, Texts, parsed, written
 from llmgateway.engine.guard import Matter
-from llmgateway.engine.guarded import GuardedStream, Way
+from llmgateway.engine.guarded import AFTER, BEFORE, GuardedStream, Way
 from llmgateway.engine.outcome import Outcome, Streamed
 from llmgateway.engine.streaming import done_within
-from llmgateway.errors import GatewayError, HooksFailed, StreamAborted
+from llmgateway.errors import GatewayError, HooksFailed, StreamAborted, UpstreamProtocolError
 from llmgateway.types import JSON
 from llmgateway.types.usage import Usage
 
 
 class Replay:
-    """A stream that has been read whole."""
+    """A stream that has been read whole; `events` are what goes out of it."""
 
-    def __init__(self, inner: Streamed, pieces: Sequence[bytes]) -> None:
+    def __init__(self, inner: Streamed, way: Way, events: Sequence[bytes]) -> None:
         self._inner = inner
-        self._pieces = list(pieces)
+        self._way = way
+        self._events = [event for event in events if event]
+        self._frames = ArrayFrames() if way.is_array else None
         self._broken: GatewayError | None = None
 
     @property
@@ -44,16 +47,23 @@ class Replay:
 
     async def __anext__(self) -> bytes:
         """Return the next piece."""
+        while self._events:
+            event = self._events.pop(0)
+            framed = event if self._frames is None else self._frames.feed(event)
+            if framed:
+                return framed
         if self._broken is not None:
             raise StreamAborted
-        if not self._pieces:
-            raise StopAsyncIteration
-        return self._pieces.pop(0)
+        if self._frames is not None:
+            frames, self._frames = self._frames, None
+            return frames.close()
+        raise StopAsyncIteration
 
     async def cut(self, error: GatewayError) -> None:
-        """End here; there is no telling the caller why."""
-        if self._pieces:
+        """End here with an error of ours; see `Streamed`."""
+        if self._events and self._broken is None:
             self._broken = error
+            self._events = [self._way.wire.error_event(error, self._way.request_id)]
 
     async def aclose(self) -> None:
         """Let the upstream go."""
@@ -64,8 +74,16 @@ async def hold(inner: Streamed, way: Way, outcome: Outcome) -> Outcome:
     """Read a stream whole, judge it, and return what becomes of the outcome.
 
     Where a bound is met before its end, the hooks that fail closed deny it; if there are none, it
-    goes on, watched, and the hooks report that they could not decide.
+    goes on, watched. A client that leaves meanwhile lets go of the upstream.
     """
+    try:
+        return await _held(inner, way, outcome)
+    except BaseException:
+        await inner.aclose()
+        raise
+
+
+async def _held(inner: Streamed, way: Way, outcome: Outcome) -> Outcome:
     pieces: list[bytes] = []
     size = 0
     limits, clock = way.limits, way.runner.world.monotonic
@@ -82,17 +100,19 @@ async def hold(inner: Streamed, way: Way, outcome: Outcome) -> Outcome:
             return await _judged(inner, way, outcome, pieces)
         except StreamAborted:
             await inner.aclose()
-            error = inner.error
-            return outcome if error is None else Outcome.failed(error, headers=outcome.headers)
+            error = inner.error or UpstreamProtocolError("The provider's stream broke off.")
+            return Outcome.failed(error, headers=outcome.headers)
         except BaseException:
             reading.cancel()
+            await asyncio.wait({reading})
             raise
 
 
 async def _at_bound(
     inner: Streamed, way: Way, outcome: Outcome, pieces: list[bytes], reading: asyncio.Task[bytes]
 ) -> Outcome:
-    held = [hook for hook in way.hooks if hook.reads_text]
+    """Deny what could not be held, or let it go on; hooks that need no more than windows do go."""
+    held = [hook for hook in way.hooks if hook.mode is StreamMode.HOLD]
     way.told.after = [way.runner.unread(hook) for hook in held]
     stream = GuardedStream(inner, way, pieces, reading)
     if not any(result.denies for result in way.told.after):
@@ -104,29 +124,35 @@ async def _at_bound(
 async def _judged(inner: Streamed, way: Way, outcome: Outcome, pieces: list[bytes]) -> Outcome:
     splitter = way.splitter()
     events = [event for piece in pieces for event in splitter.feed(piece)] + splitter.flush()
-    texts = Texts(way.limits.max_response_bytes)
-    for event in events:
-        if (body := parsed(event)) is not None:
-            texts.add(way.wire.slots(body, Part.EVENT))
-    slots = texts.slots()
+    slots = _texts_of(way, events, sum(map(len, pieces))).slots()
     before = {key: slot.text for key, slot in slots.items()}
     matter = Matter.of_slots(list(slots.values()), way.subject)
     way.told.after = await way.runner.run(way.hooks, matter)
-    way.begin_beside(Matter.of_slots(list(texts.slots().values()), way.subject))
+    way.begin_beside(Matter.of_slots([_copied(slot) for slot in slots.values()], way.subject))
     if any(result.denies for result in way.told.after):
         await inner.aclose()
         return Outcome.denied(HooksFailed(way.told.as_json()), outcome, inner.usage)
     if (vault := way.runner.vaults.to_restore) is not None:
         matter.restore(vault)
-    changed = {key: slot.text for key, slot in slots.items() if slot.text != before[key]}
+    changed: dict[Key, str] = {
+        key: slot.text for key, slot in slots.items() if slot.text != before[key]
+    }
     rewriter = Rewriter(way.wire, changed)
     out = [rewriter.rewrite(event) if changed else event.raw for event in events]
-    told = _telling(way, events, out)
-    if way.is_array:
-        frames = ArrayFrames()
-        told = [frames.feed(piece) for piece in told] + [frames.close()]
-    stream = Replay(inner, [piece for piece in told if piece])
-    return replace(outcome, stream=stream, status=way.status(outcome.status))
+    told = [way.hook_event(BEFORE), *_telling(way, events, out), way.hook_event(AFTER)]
+    return replace(outcome, stream=Replay(inner, way, told), status=way.status(outcome.status))
+
+
+def _texts_of(way: Way, events: Sequence[Event], max_bytes: int) -> Texts:
+    texts, keys = Texts(max_bytes), Keys()
+    for event in events:
+        if (body := parsed(event)) is not None:
+            texts.add(keys.pairs(way.wire.slots(body, Part.EVENT)))
+    return texts
+
+
+def _copied(slot: Slot) -> Slot:
+    return replace(slot, put=lambda text: None)
 
 
 def _telling(way: Way, events: Sequence[Event], out: list[bytes]) -> list[bytes]:
@@ -139,19 +165,19 @@ def _telling(way: Way, events: Sequence[Event], out: list[bytes]) -> list[bytes]
         if (body := parsed(event)) is not None:
             denial.see(body)
     if report := denial.report(results):
-        at = len(out) - 1 if events and events[-1].data == DONE else len(out)
+        at = next((i for i, event in enumerate(events) if event.data == DONE), len(out))
         return [*out[:at], report, *out[at:]]
     for index in range(len(events) - 1, -1, -1):
-        body = _parsed_raw(events[index], out[index])
+        body = _said_by(way, out[index])
         if body is not None and _ends(way, body):
             body["hook_results"] = results
             return [*out[:index], written(body, events[index]), *out[index + 1 :]]
     return out
 
 
-def _parsed_raw(event: Event, raw: bytes) -> JSON | None:
-    data = raw[raw.index(b"data: ") + 6 :].strip() if b"data: " in raw else b""
-    return parsed(Event(raw, event.name, data))
+def _said_by(way: Way, raw: bytes) -> JSON | None:
+    (event, *_) = way.splitter().feed(raw) or [Event(raw, None, b"")]
+    return parsed(event)
 
 
 def _ends(way: Way, body: JSON) -> bool:
