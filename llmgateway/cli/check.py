@@ -16,9 +16,11 @@ from llmgateway.cli.server_file import (
     read_text,
 )
 from llmgateway.config import parse_config
+from llmgateway.engine.demands import faults_of_config
 from llmgateway.engine.outline import draw, outline, spell
 from llmgateway.engine.resolve import resolve
 from llmgateway.errors import InvalidConfig
+from llmgateway.guardrails import known
 from llmgateway.providers import EntryPointError, Registry, builtin
 from llmgateway.settings import Settings
 
@@ -61,6 +63,8 @@ def _routing_config(text: str, name: str, registry: Registry) -> Iterator[str]:
         raise FileFaults(name, [FileFault(line, "", f"not valid JSON: {words}")]) from None
     try:
         config = parse_config(text)
+        if faults := faults_of_config(config, known):
+            raise InvalidConfig("Invalid guardrails", tuple(faults))
         if config.names_provider:
             lines = list(draw(resolve(config, registry, Settings())))
         else:

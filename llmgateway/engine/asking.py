@@ -20,12 +20,13 @@ from llmgateway.engine.world import World
 from llmgateway.errors import EndpointNotSupported, UpstreamProtocolError
 from llmgateway.settings import Settings
 from llmgateway.types import JSON
-from llmgateway.types.call import UNLIMITED, Call
+from llmgateway.types.call import UNLIMITED, Call, Overrides
 from llmgateway.types.http import Headers
 
 PlanOfModel = Callable[[Call, str], Awaitable[Plan]]
 
 _PATHS = {"chat": "/v1/chat/completions", "moderations": "/v1/moderations"}
+_SENDING = frozenset({"POST", "PUT", "PATCH"})
 _READ_AGAIN = "responses"
 """The endpoint whose answers can be fetched again, and must not slip by then."""
 
@@ -33,8 +34,8 @@ _READ_AGAIN = "responses"
 class Asker(Protocol):
     """An engine, as far as guardrails ask it."""
 
-    async def ask(self, call: Call, plan: Plan) -> Outcome:
-        """Try the first target of a plan; no guardrails, no record."""
+    async def ask(self, call: Call, target: Target) -> Outcome:
+        """Try a target; no guardrails, no record."""
         ...
 
 
@@ -57,7 +58,7 @@ class GuardRoom:
         """Return the guardrails of a call at a target; None where there is nothing to guard."""
         if not target.guards or not call.is_guarded:
             return None
-        if call.method != "POST" and call.endpoint != _READ_AGAIN:
+        if call.method not in _SENDING and call.endpoint != _READ_AGAIN:
             return None
         try:
             service = service_for(call, target)
@@ -74,6 +75,7 @@ class GuardRoom:
             services=self._services(call, target, asker, demanded=False),
             demanded=self._services(call, target, asker, demanded=True),
             vaults=vaults,
+            deadline=call.deadline,
         )
         return Guarding(call, target, target.guards, runner, self.settings.limits, wire)
 
@@ -82,13 +84,17 @@ class GuardRoom:
     ) -> EngineServices:
         async def ask(endpoint: str, model: str, body: JSON) -> JSON:
             inner = _inner_call(call, target, endpoint, model, body, demanded=demanded)
-            plan = await self.plan_of_model(inner, model)
-            outcome = await asker.ask(inner, plan)
+            if demanded or model.startswith("@"):
+                plan = await self.plan_of_model(inner, model)
+                asked = plan.targets[next(plan.config.leaves()).path]
+            else:
+                asked = replace(target, policy=replace(target.policy, override_params={}))
+            outcome = await asker.ask(inner, asked)
             if outcome.error is not None:
                 raise outcome.error
             return _read(outcome)
 
-        return EngineServices(self.world, self.kept, ask)
+        return EngineServices(self.world, self.kept, ask, call.deadline)
 
 
 def _inner_call(
@@ -96,7 +102,8 @@ def _inner_call(
 ) -> Call:
     """Return the call that a check makes: with the rights of whoever stated the check.
 
-    A model without `@` is asked of the target's own provider, with the caller's own key.
+    A model without `@` is asked of the target itself, or, where the check is demanded, of its
+    provider as the settings have it: a host that the caller names must not be the judge.
     """
     principal = replace(call.principal, policy=UNLIMITED) if demanded else call.principal
     whole = {**body, "model": model}
@@ -118,8 +125,13 @@ def _inner_call(
         model=model,
         trace_id=call.trace_id,
         deadline=call.deadline,
+        overrides=Overrides() if demanded or not is_near else _same_host(call),
         is_guarded=False,
     )
+
+
+def _same_host(call: Call) -> Overrides:
+    return Overrides(custom_host=call.overrides.custom_host)
 
 
 def _read(outcome: Outcome) -> JSON:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 
 from llmgateway.config import Config, parse_config
+from llmgateway.engine.demands import faults_of, faults_of_config
 from llmgateway.engine.plan import Plan
 from llmgateway.engine.resolve import find, origin_of, resolve
 from llmgateway.errors import AddressRefused, InvalidConfig, InvalidRequest
+from llmgateway.guardrails import known
 from llmgateway.providers import Provider, Registry
 from llmgateway.settings import ProviderSettings, Settings, UpstreamTransport
 from llmgateway.transport.tls import TLSFileFault, contexts_for
@@ -30,7 +33,11 @@ class SettingsFault(ValueError):
 
 def check_settings(settings: Settings, registry: Registry) -> tuple[list[Fault], Plan | None]:
     """Return what is wrong with settings, and the plan of their default config if it is sound."""
-    faults = [*_provider_faults(settings, registry), *_transport_faults(settings)]
+    faults = [
+        *_provider_faults(settings, registry),
+        *_transport_faults(settings),
+        *((_keys_of(path), words) for path, words in faults_of(settings, known)),
+    ]
     return faults, _plan(settings, registry, faults)
 
 
@@ -124,6 +131,8 @@ def _plan(settings: Settings, registry: Registry, faults: list[Fault]) -> Plan |
     try:
         config = parse_config(settings.config)
         _check_named(config, settings)
+        for path, words in faults_of_config(config, known):
+            faults.append((("config", *_keys_of(path)), words))
         return resolve(config, registry, settings, trusted=True)
     except InvalidConfig as error:
         found = error.faults or (("", error.message),)
@@ -138,6 +147,22 @@ def _plan(settings: Settings, registry: Registry, faults: list[Fault]) -> Plan |
 def _check_named(config: Config, settings: Settings) -> None:
     if not config.names_provider and settings.default_provider is None:
         raise InvalidRequest("names no provider, and there is no default_provider either")
+
+
+_STEP = re.compile(r"\.(\d+)(?=\.|$)")
+_OF_LIST = re.compile(r"(\w+)\[(\d+)\]\.?(.*)", re.DOTALL)
+_OF_TABLE = re.compile(r"(guardrails)\.([\w-]+)\.?(.*)", re.DOTALL)
+
+
+def _keys_of(path: str) -> KeyPath:
+    """Turn the path of a guardrail into the keys that a file has, and what is within its value."""
+    path = _STEP.sub(r"[\1]", path)
+    if found := _OF_LIST.fullmatch(path):
+        name, index, rest = found.groups()
+        return (name, int(index), rest) if rest else (name, int(index))
+    if found := _OF_TABLE.fullmatch(path):
+        return tuple(step for step in found.groups() if step)
+    return (path,)
 
 
 def _split(path: str) -> KeyPath:

@@ -133,17 +133,6 @@ class Guardrails:
             raise InvalidConfig(_INVALID, tuple(dict.fromkeys(faults)))
         return replace(plan, targets=targets)
 
-    def check(self) -> list[Fault]:
-        """Return what is wrong with the guardrails of the settings."""
-        if not (self._inputs or self._outputs or self._saved):
-            return []
-        binder = Binder(self._checks(), self._of_settings())
-        faults = binder.bind(self._inputs, self._outputs, closed=True)[1]
-        for hooks in self._saved.values():  # each is for either stage
-            if wrong := binder.bind(hooks, (), closed=True)[1]:
-                faults += binder.bind((), hooks, closed=True)[1] and wrong
-        return faults
-
     def _states_any(self, plan: Plan, demands: Demands) -> bool:
         own = self._inputs or self._outputs or demands != NO_DEMANDS
         policies = (target.policy for target in plan.targets.values())
@@ -174,6 +163,57 @@ class Guardrails:
     @property
     def _names_saved(self) -> bool:
         return any(True for _ in _saved_in([self._inputs, self._outputs]))
+
+
+def faults_of(settings: Settings, checks: Callable[[], Checks]) -> list[Fault]:
+    """Return what is wrong with the guardrails of the settings, by their JSON paths.
+
+    Those that they name and do not hold may be in a store, of which nothing is known here.
+    """
+    if not (settings.input_guardrails or settings.output_guardrails or settings.guardrails):
+        return []
+    faults: list[Fault] = []
+    binder = Binder(checks())
+    inputs = _sound(parse_hooks, settings.input_guardrails, "input", "input_guardrails", faults)
+    outputs = _sound(parse_hooks, settings.output_guardrails, "output", "output_guardrails", faults)
+    faults += binder.bind(_stated(inputs), _stated(outputs), closed=True)[1]
+    for slug, raw in settings.guardrails.items():
+        wrong: list[Fault] = []
+        hooks = _sound(parse_guardrail, raw, slug, wrong)
+        as_input = binder.bind(hooks, (), closed=True)[1]
+        if as_input and binder.bind((), hooks, closed=True)[1]:  # each is for either stage
+            wrong += as_input
+        faults += [(f"guardrails.{path}", words) for path, words in wrong]
+    return faults
+
+
+def faults_of_config(config: Config, checks: Callable[[], Checks]) -> list[Fault]:
+    """Likewise for the guardrails of a config."""
+    found = {}
+    for leaf in config.leaves():
+        groups = leaf.policy.hook_groups
+        found[tuple(map(id, groups))] = groups
+    if not any(any(groups) for groups in found.values()):
+        return []
+    binder, faults = Binder(checks()), []
+    for one in found.values():
+        inputs, outputs = _stated(one[0] + one[1]), _stated(one[2] + one[3])
+        faults += binder.bind(inputs, outputs, closed=False)[1]
+    return list(dict.fromkeys(faults))
+
+
+def _sound(parse: Callable[..., tuple[Any, ...]], *raw: Any) -> tuple[Any, ...]:
+    """Return what a parser makes of its arguments; its faults go to the last one, a list."""
+    *arguments, faults = raw
+    try:
+        return parse(*arguments)
+    except InvalidConfig as error:
+        faults += error.faults or [(str(arguments[-1]), error.message)]
+        return ()
+
+
+def _stated(hooks: Sequence[AnyHook]) -> list[AnyHook]:
+    return [hook for hook in hooks if isinstance(hook, Hook)]
 
 
 def _saved_in(lists: Sequence[Sequence[AnyHook]]) -> Iterator[SavedHook]:

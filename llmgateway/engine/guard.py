@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from llmgateway.codecs.base import Format
 from llmgateway.codecs.slots import Part, Slot, SlotKind
@@ -29,6 +33,7 @@ from llmgateway.types import JSON
 logger = redacting_logger(__name__)
 
 UNKNOWN = "Error executing check"
+OUT_OF_BOUNDS = "The answer was too long, or took too long."
 
 
 class Matter:
@@ -209,6 +214,8 @@ class Runner:
     demanded: Services
     """The same for what is demanded of the caller, who could not choose what is asked."""
     vaults: Vaults
+    deadline: float = math.inf
+    """Monotonic seconds at which the whole call must have ended."""
 
     async def run(self, hooks: Sequence[BoundHook], matter: Matter) -> list[HookResult]:
         """Run hooks over a matter and make their changes.
@@ -265,15 +272,15 @@ class Runner:
                 transformed = matter.apply(group, found) or transformed
         except CheckFailed as failed:
             verdict, error = False, {"name": "CheckFailed", "message": str(failed)}
-        except Exception:
-            logger.exception("The check %s failed.", check.id)
+        except Exception as raised:
+            _log(check, raised)
             verdict, error = False, {"name": "Error", "message": UNKNOWN}
         return self.told(check, started, verdict, data, transformed, log, error)
 
-    def unread(self, hook: BoundHook) -> HookResult:
-        """Return the result of a hook whose bounds ended it before it could decide."""
+    def unread(self, hook: BoundHook, why: str = OUT_OF_BOUNDS) -> HookResult:
+        """Return the result of a hook that could not decide: its bounds ended it, or no text."""
         started = self.world.monotonic()
-        error = {"name": "CheckFailed", "message": "The answer was too long, or took too long."}
+        error = {"name": "CheckFailed", "message": why}
         told = [
             self.told(replace(check, fails_on_error=hook.is_closed), started, False, error=error)
             for check in hook.checks
@@ -314,29 +321,21 @@ class Runner:
         services = self.demanded if hook.is_demanded else self.services
         vault = self.vaults.of(subject.stage) if declared.wants_vault else None
         if not (declared.is_async or bound.blocking):
-            return self._verdict(bound.run(subject, services, vault), subject)
-        limit_s = self.check_s if hook.hook.timeout_ms is None else hook.hook.timeout_ms / 1000
+            return _verdict(bound.run(subject, services, vault), check, subject)
+        stated_s = self.check_s if hook.hook.timeout_ms is None else hook.hook.timeout_ms / 1000
+        limit_s = max(0.0, min(stated_s, self.deadline - self.world.monotonic()))
         try:
             async with asyncio.timeout(limit_s):
                 if bound.blocking:
                     found = await self.pool.run(lambda: bound.run(subject, services, vault))
                 else:
                     found = bound.run(subject, services, vault)
-                return self._verdict(await found if inspect.isawaitable(found) else found, subject)
+                whole = await found if inspect.isawaitable(found) else found
+            return _verdict(whole, check, subject)
         except TimeoutError:
             raise CheckFailed(f"The check took longer than {limit_s:g} s.") from None
         except PoolFull:
             raise CheckFailed("Too many checks are under way; try again later.") from None
-
-    def _verdict(self, found: Any, subject: Subject) -> Verdict:
-        """Take what a check has returned: a verdict, or a bool for one."""
-        if isinstance(found, bool):
-            return Verdict(found)
-        if not isinstance(found, Verdict):
-            raise CheckFailed("The check returned no Verdict.")
-        if found.texts is not None and len(found.texts) != len(subject.texts):
-            raise CheckFailed("The check returned another number of texts than it was given.")
-        return found
 
     def _ms_since(self, started: float) -> int:
         return round((self.world.monotonic() - started) * 1000)
@@ -344,6 +343,39 @@ class Runner:
     def _now(self) -> str:
         moment = datetime.fromtimestamp(self.world.time(), UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _verdict(found: Any, check: BoundCheck, subject: Subject) -> Verdict:
+    """Take what a check has returned: a verdict, or a bool for one.
+
+    Raises `CheckFailed` for what is neither, and for what could not be sent or told.
+    """
+    if isinstance(found, bool):
+        return Verdict(found)
+    if not isinstance(found, Verdict) or not isinstance(found.passed, bool):
+        raise CheckFailed("The check returned no Verdict.")
+    texts = found.texts
+    if texts is not None:
+        if len(texts) != len(subject.texts) or not all(isinstance(text, str) for text in texts):
+            raise CheckFailed("The check returned other texts than one for each it was given.")
+        if tuple(texts) == subject.texts:
+            texts = None
+    new = [one for one in (found.request, found.answer) if one is not None]
+    if not all(isinstance(one, dict) for one in new):
+        raise CheckFailed("The check returned a new body that is no object.")
+    if not check.bound.may_change and (texts is not None or found.insert is not None or new):
+        raise CheckFailed("The check changes something, and is not declared with changes=True.")
+    try:
+        orjson.dumps((dict(found.data), found.log, texts, new))
+    except (TypeError, ValueError):
+        raise CheckFailed("The check returned what JSON cannot hold.") from None
+    return found
+
+
+def _log(check: BoundCheck, raised: Exception) -> None:
+    """Log where a check failed, without the error's words, which may quote a prompt or a key."""
+    where = "".join(traceback.format_tb(raised.__traceback__))
+    logger.error("The check %s raised %s:\n%s", check.id, type(raised).__name__, where)
 
 
 def _waits(checks: Sequence[BoundCheck]) -> bool:

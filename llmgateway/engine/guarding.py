@@ -34,7 +34,11 @@ _WITH_TEXT = frozenset(
     | {"translation", "proxy"}
 )
 """Endpoints whose answers hold what a model has said."""
+_WORDED_BELOW = frozenset({"proxy", "responses"})
 _STREAM = b"text/event-stream"
+_UNREADABLE = "The body is no JSON object, so no check can read it."
+_MEDIA = (b"audio/", b"image/", b"video/", b"application/octet-stream")
+"""What holds no words, by the beginning of its content type."""
 
 
 class Guarding:
@@ -68,7 +72,7 @@ class Guarding:
         now = [hook for hook in hooks if not hook.hook.is_async]
         matter = self._matter("input", now, self._request)
         self._begin_beside("input", [hook for hook in hooks if hook.hook.is_async], matter.body)
-        self.told.before = await self._runner.run(now, matter)
+        self.told.before = [*self._unreadable(asked), *await self._runner.run(now, matter)]
         self._refuse_if_denied(self.told.before)
         if asked is None:
             return None
@@ -76,7 +80,15 @@ class Guarding:
         return matter.body
 
     def _has_texts(self, asked: JSON | None) -> bool:
-        return asked is not None and not self._call.suffix
+        """Tell whether a request may hold words: what is below an endpoint mostly does not."""
+        return asked is not None and (not self._call.suffix or self._call.endpoint in _WORDED_BELOW)
+
+    def _unreadable(self, asked: JSON | None) -> list[HookResult]:
+        """Return the results of what is demanded of a proxied body that is no JSON object."""
+        if asked is not None or self._call.endpoint != "proxy" or self._call.raw == b"":
+            return []
+        hooks = [hook for hook in self._guards.inputs if _must_read(hook)]
+        return [self._runner.unread(hook, _UNREADABLE) for hook in hooks]
 
     def _hooks(self, hooks: Sequence[BoundHook], has_texts: bool) -> Sequence[BoundHook]:
         """Return those that have anything to look at here.
@@ -147,7 +159,7 @@ class Guarding:
     async def _whole(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
         answer, is_text = _read(outcome)
         if answer is None:
-            return self._unread(outcome)
+            return self._undecided(outcome, hooks)
         now = [hook for hook in hooks if not hook.hook.is_async]
         vault = self._runner.vaults.to_restore
         matter = self._matter("output", now, answer, is_masked=vault is not None)
@@ -160,8 +172,8 @@ class Guarding:
         status = self._status(outcome.status)
         results = self.told.as_json()
         if is_text:
-            text = matter.body["text"]
-            return replace(outcome, status=status, body=text.encode())
+            text = str(matter.body.get("text", "")).encode()
+            return replace(outcome, status=status, body=text if matter.changed else outcome.body)
         if not (results or matter.changed):
             return outcome
         told = {"hook_results": results} if results else {}
@@ -174,6 +186,16 @@ class Guarding:
         """Answer with what holds no words: only the request's guardrails had a say."""
         return replace(outcome, status=self._status(outcome.status))
 
+    def _undecided(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
+        """Answer with a body that no check can read: what is demanded of it may deny it."""
+        if not _type_of(outcome).startswith(_MEDIA):
+            self.told.after = [
+                self._runner.unread(hook, _UNREADABLE) for hook in hooks if _must_read(hook)
+            ]
+        if any(result.denies for result in self.told.after):
+            return Outcome.denied(HooksFailed(self.told.as_json()), outcome, outcome.usage)
+        return self._unread(outcome)
+
     async def _collected(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
         """Read a body that would pass as it comes, where a guardrail has to see it whole."""
         if outcome.stream is None or not any(hook.reads_text for hook in hooks):
@@ -184,7 +206,10 @@ class Guarding:
                 pieces.append(await stream.__anext__())
                 size += len(pieces[-1])
         except StopAsyncIteration:
-            return replace(outcome, body=b"".join(pieces), stream=None, usage=stream.usage)
+            # Its length may change; whoever sends a whole body says how long it is.
+            kept = tuple(field for field in outcome.headers if field[0] != b"content-length")
+            whole = b"".join(pieces)
+            return replace(outcome, headers=kept, body=whole, stream=None, usage=stream.usage)
         except StreamAborted:
             return Outcome.failed(stream.error or UpstreamProtocolError("The answer broke off."))
         finally:
@@ -218,6 +243,11 @@ class Guarding:
         if way.is_array and found.stream is not None:
             found = replace(found, headers=with_type(found.headers, _JSON))
         return found
+
+
+def _must_read(hook: BoundHook) -> bool:
+    """Tell whether a hook is demanded whatever is sent, and about what is said."""
+    return hook.is_demanded and hook.reads_text and not hook.hook.is_async
 
 
 def _type_of(outcome: Outcome) -> bytes:

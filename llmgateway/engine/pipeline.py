@@ -20,6 +20,7 @@ from llmgateway.engine.doors import format_of
 from llmgateway.engine.guard import Told, Vaults
 from llmgateway.engine.guarding import Guarding
 from llmgateway.engine.outcome import Outcome, Reply
+from llmgateway.engine.permit import check_target
 from llmgateway.engine.plan import Plan, Target
 from llmgateway.engine.prepare import Prepared, prepare
 from llmgateway.engine.recorder import Draft, name_of
@@ -75,10 +76,8 @@ class Engine:
     world: World = field(repr=False)
     room: GuardRoom = field(repr=False)
 
-    async def ask(self, call: Call, plan: Plan) -> Outcome:
-        """Try the first target of a plan for a guardrail: without guardrails, without a record."""
-        leaf = next(plan.config.leaves())
-        target = plan.targets[leaf.path]
+    async def ask(self, call: Call, target: Target) -> Outcome:
+        """Try a target for a guardrail: without guardrails, without a record."""
         prepared = prepare(
             call, target, self.settings, self.world, asked=asked_of(call, target), reread=False
         )
@@ -146,14 +145,11 @@ class Engine:
     # ---- inner ring
 
     async def try_target(self, call: Call, plan: Plan, target: Target, draft: Draft) -> Tried:
-        guarding = None
-        if target.guards:
-            draft.vaults = draft.vaults or Vaults()
-            guarding = self.room.guarding(call, target, self, draft.vaults)
-        draft.told = None if guarding is None else guarding.told
+        guarding = self._guarding(call, target, draft)
         try:
             asked = asked_of(call, target)
             if guarding is not None:
+                check_target(call, target)  # before anything is asked on this target's account
                 asked = await guarding.check_request(asked)
             prepared = prepare(
                 call,
@@ -195,6 +191,21 @@ class Engine:
                 await self.world.sleep(step[0])
             waits = step[1]
         return Tried(outcome.status, outcome, target, prepared, tries, count)
+
+    def _guarding(self, call: Call, target: Target, draft: Draft) -> Guarding | None:
+        """Return a target's guardrails, and note in the draft where they tell their results.
+
+        What still runs beside the call for a target before this one reports to the record as well.
+        """
+        guarding = None
+        if target.guards:
+            draft.vaults = draft.vaults or Vaults()
+            guarding = self.room.guarding(call, target, self, draft.vaults)
+        beside = [] if draft.told is None else draft.told.beside
+        told = Told() if guarding is None else guarding.told
+        told.beside = beside
+        draft.told = told if guarding is not None or beside else None
+        return guarding
 
     def _is_lost(self, outcome: Outcome) -> bool:
         """Tell whether a pooled connection had died before any byte of an answer (R16).

@@ -80,15 +80,8 @@ class Recorder:
         With `told` it waits for the guardrails that run beside the call. Outside of an event loop
         it waits for the next call inside of one.
         """
-        if told is not None:
-            try:
-                task = asyncio.get_running_loop().create_task(self._take_later(record, told))
-            except RuntimeError:
-                pass  # nobody is there to wait; what they would have told is lost
-            else:
-                self._waiting.add(task)
-                task.add_done_callback(self._waiting.discard)
-                return
+        if told is not None and self._wait_for(told, record):
+            return
         size = _size_of(record)
         with self._lock:
             fits = (
@@ -109,6 +102,18 @@ class Recorder:
             self._writer_of(loop).start_soon()
         elif first:
             logger.error("The log store does not keep up; records are being dropped.")
+
+    def _wait_for(self, told: Told, record: Record) -> bool:
+        """Take a record later; False where nobody can wait, or too many do already."""
+        loop = told.beside[0].get_loop()
+        if len(self._waiting) >= self._limits.max_queued_records:
+            return False
+        if asyncio._get_running_loop() is not loop:
+            return False  # a finalizer elsewhere; what they would have told is lost
+        task = loop.create_task(self._take_later(record, told))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+        return True
 
     async def flush(self) -> None:
         """Wait until everything queued so far is stored.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -54,6 +55,8 @@ class EngineServices:
     world: World
     kept: Kept
     ask_gateway: Ask
+    deadline: float = math.inf
+    """Monotonic seconds at which the whole call must have ended."""
 
     async def fetch(
         self,
@@ -72,7 +75,7 @@ class EngineServices:
             headers=_raw(headers or {}),
             body=body,
             timeouts=Timeouts(timeout_s, timeout_s, timeout_s),
-            deadline=self.world.monotonic() + timeout_s,
+            deadline=min(self.deadline, self.world.monotonic() + timeout_s),
         )
         try:
             async with asyncio.timeout(timeout_s):
