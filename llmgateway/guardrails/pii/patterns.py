@@ -277,7 +277,7 @@ def secrets(text: str, allowed: frozenset[str] = frozenset()) -> Iterator[Candid
         if vendor.name in allowed or not any(prefix in text for prefix in vendor.prefixes):
             continue
         for start, end in runs(_vendor_pattern(row), text):
-            if _has_digit(text, start, end):
+            if _is_random(text[start:end]):
                 yield Candidate(start, min(end, start + KINDS["SECRET"].longest), vendor.name)
     lower = text.lower()
     for context in CONTEXTS:
@@ -295,8 +295,18 @@ def _is_likely(name: str, text: str, start: int, end: int) -> bool:
 
 
 def _has_digit(text: str, start: int, end: int) -> bool:
-    """Tell a key from a name in words, such as `sk-learn-pipeline-steps`."""
     return any(sign.isdigit() for sign in text[start:end])
+
+
+# Some keys are letters only (Hugging Face's), and others may be by chance (one of 28 of AWS's).
+_LETTERS_OF_A_KEY = re.compile("[A-Za-z]{16,}")
+
+
+def _is_random(key: str) -> bool:
+    """Tell a key from a name in words, such as `sk-learn-pipeline-steps`."""
+    if _has_digit(key, 0, len(key)):
+        return True
+    return any(not run.islower() for run in _LETTERS_OF_A_KEY.findall(key))
 
 
 _PEM_HEAD = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"

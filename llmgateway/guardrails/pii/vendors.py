@@ -110,7 +110,7 @@ CONTEXTS: tuple[Context, ...] = (
     Context(
         "authorization",
         ("authorization",),
-        rf"(?i:authorization){_GAP}((?i:basic|token|digest|apikey) [^\s\"',;\\{{\x00\[]{{8,}})",
+        rf"(?i:authorization){_GAP}((?i:basic|token|digest|apikey) [^\s\"',;\\{{\x00\x03\[]{{8,}})",
     ),
     Context("url-password", ("://",), r"://[^\s/:@\"'\\\x00\x03]*:([^\s/@\"'\\\x00\x03]+)@"),
     Context("slack-hook", ("hooks.slack.com/",), r"hooks\.slack\.com/([A-Za-z0-9/_-]{20,})"),

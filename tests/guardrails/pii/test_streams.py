@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmgateway.guardrails.pii import Looked, StreamMask, StreamRestore, Vault
@@ -87,6 +87,7 @@ def restored(vault: Vault, pieces: Iterable[str], is_json: bool = False) -> str:
 
 
 @given(texts)
+@example("Authorization: Basic alice@example.com\x800")
 @settings(max_examples=150, deadline=None)
 def test_masks_of_streams_cut_at_every_position(text: str) -> None:
     whole = Vault().mask(text)
@@ -108,6 +109,7 @@ def test_what_is_masked_comes_back(text: str) -> None:
 
 
 @given(documents, st.booleans(), st.sampled_from([None, 1]))
+@example("Authorization: Basic alice@example.com\x800", False, None)
 @settings(max_examples=200, deadline=None)
 def test_json_stays_json_and_comes_back(value: object, is_ascii: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
