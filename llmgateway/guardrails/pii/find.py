@@ -135,7 +135,7 @@ class Search:
 
 
 _Found = tuple[str, Candidate]
-_TELLING = re.compile("[0-9@%:=_-]|[A-Za-z]{20}")
+_TELLING = re.compile("[0-9@%:=_-]|[A-Za-z]{16}")
 """Of which every value has one, or has one right before it. So most words need no other look."""
 _NUMBER = frozenset("0123456789+-.eE")
 
