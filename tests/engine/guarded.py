@@ -72,6 +72,7 @@ async def ask(
     path: str = CHAT,
     settings: Mapping[str, Any] | None = None,
     documents: MemoryDocuments | None = None,
+    query: str = "",
     **head: str,
 ) -> Answered:
     """Send one request; `config` is put in front of the caller's own key for openai."""
@@ -90,7 +91,7 @@ async def ask(
     else:
         fields.setdefault("x_portkey_provider", "openai")
     raw = orjson.dumps(ASKED if body is None else body)
-    response = await gateway.handle(HTTPRequest("POST", path, "", Headers.of(**fields), raw))
+    response = await gateway.handle(HTTPRequest("POST", path, query, Headers.of(**fields), raw))
     reads: list[bytes] = []
     is_cut = False
     if isinstance(response.body, bytes):
