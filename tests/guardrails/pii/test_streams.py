@@ -87,6 +87,7 @@ def restored(vault: Vault, pieces: Iterable[str], is_json: bool = False) -> str:
 
 
 @given(texts)
+@example("count 12 then SG.ABCdefghijklmnopq.ABCdefghijklmnopq end")
 @example("Authorization: Basic alice@example.com\x800")
 @settings(max_examples=150, deadline=None)
 def test_masks_of_streams_cut_at_every_position(text: str) -> None:
