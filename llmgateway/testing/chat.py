@@ -118,7 +118,9 @@ def _reply(body: JSON, messages: list[Any], choices: int, script: Script) -> _Re
             "function": {"name": function.get("name", ""), "arguments": arguments},
         }
         return _Reply(None, [call], "tool_calls", _usage(read, choices * words.count([arguments])))
-    text = words.as_asked(words.reply_to(last, script.tokens), body.get("response_format"))
+    text = words.as_asked(
+        words.reply_to(last, script.tokens, script.says), body.get("response_format")
+    )
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     text, was_cut = words.cut(text, limit)
     usage = _usage(read, choices * words.count([text]))
@@ -221,7 +223,7 @@ def _prompts(prompt: Any) -> list[str]:
 
 
 def _completion(prompt: str, body: JSON, script: Script) -> tuple[str, str]:
-    text = words.reply_to({"role": "user", "content": prompt}, script.tokens)
+    text = words.reply_to({"role": "user", "content": prompt}, script.tokens, script.says)
     text, was_cut = words.cut(text, body.get("max_tokens"))
     return (prompt + text if body.get("echo") is True else text), "length" if was_cut else "stop"
 

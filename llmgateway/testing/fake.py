@@ -100,6 +100,8 @@ class FakeProvider:
         self.requests: deque[Received] = deque(maxlen=kept_requests)
         """What was asked, the newest last."""
         self.attempts = Attempts()
+        self.aliases: dict[str, str] = {}
+        """Scripts by the names of models that have none: `{"gpt-4o-mini": "fake-503"}`."""
         self._arrivals = 0
         self._arrived = threading.Condition()
         self._sleep = sleep
@@ -164,6 +166,7 @@ class FakeProvider:
             name = f"fake-{words}"
         if name is None:
             return Script()
+        name = self.aliases.get(name, name)
         call_id = request.received.headers.get(CALL_ID_HEADER) or ""
         return self.attempts.next(call_id, name, read_script(name))
 

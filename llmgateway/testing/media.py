@@ -112,7 +112,7 @@ def transcript(
         raise FakeError(400, "You must send a file in 'file'.", param="file")
     text = f"A recording of {files[0].size} bytes."
     if script.tokens is not None:
-        text = words.reply_to({}, script.tokens)
+        text = words.reply_to({}, script.tokens, script.says)
     if fields.get("stream", "").lower() == "true":
         return Stream(_transcript_events(text), _STREAM_ERROR)
     form = fields.get("response_format", "json")

@@ -93,7 +93,8 @@ def _output(body: JSON, items: list[JSON], script: Script) -> JSON:
     form = body.get("text")
     wanted = form.get("format") if isinstance(form, dict) else None
     text, was_cut = words.cut(
-        words.as_asked(words.reply_to(said, script.tokens), wanted), body.get("max_output_tokens")
+        words.as_asked(words.reply_to(said, script.tokens, script.says), wanted),
+        body.get("max_output_tokens"),
     )
     return {
         "id": stable_id("msg_", body),

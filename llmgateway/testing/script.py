@@ -35,10 +35,12 @@ class Script:
     """One of the words that spoil an answer: `cut`, `html`, …"""
     tokens: int | None = None
     pace_s: float = 0.0
+    says: str | None = None
+    then: str | None = None
 
     def healed(self) -> Script:
         """Return the script without its faults; the shape of the answer stays."""
-        return Script(tokens=self.tokens, pace_s=self.pace_s)
+        return Script(tokens=self.tokens, pace_s=self.pace_s, says=self.then or self.says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,20 @@ PARTS: tuple[Part, ...] = (
         r"tokens-(\d{1,6})",
         lambda match: {"tokens": int(match[1])},
         "answers with so many words",
+    ),
+    _part(
+        "says-WORD",
+        "fake-says-Bat",
+        r"says-([A-Za-z]{1,40})",
+        lambda match: {"says": match[1]},
+        "answers with this word",
+    ),
+    _part(
+        "then-WORD",
+        "fake-says-Apple-x5-then-Bat",
+        r"then-([A-Za-z]{1,40})",
+        lambda match: {"then": match[1]},
+        "answers with this word once the tries that `xN` counts are over",
     ),
     _part(
         "pace-DURATION",

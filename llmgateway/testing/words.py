@@ -39,8 +39,10 @@ def _part(part: JSON) -> str:
     return text if isinstance(text, str) else f"[{part.get('type')}]"
 
 
-def reply_to(last: JSON, tokens: int | None) -> str:
+def reply_to(last: JSON, tokens: int | None, says: str | None = None) -> str:
     """Return what is said after `last`, the last message."""
+    if says is not None:
+        return says
     if tokens is not None:
         return " ".join(f"word{number}" for number in range(1, tokens + 1))
     verb = "The tool said" if last.get("role") == "tool" else "You said"
