@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -427,14 +428,13 @@ def _finish_reasons() -> str:
 
 def _checks(part: str) -> str:
     # Late: tests load this file from elsewhere, where its neighbour is not found.
-    import check_sections
-
-    made: str = getattr(check_sections, part)(table)
+    made: str = getattr(import_module("check_sections"), part)(table)
     return made
 
 
 def _secret_vendors() -> str:
-    named = {row.name for row in (*vendors.VENDORS, *vendors.CONTEXTS)} | {"private-key"}
+    shaped = {row.name for row in vendors.VENDORS}
+    named = shaped | {row.name for row in vendors.CONTEXTS} | {"private-key"}
     return ", ".join(f"`{name}`" for name in sorted(named)) + ".\n"
 
 

@@ -68,7 +68,7 @@ async def verdict(id: str, case: str | Mapping[str, Any]) -> Verdict:
     """Run an example's check over one of its cases."""
     check, _ = bound_check(id)
     stage: Stage = EXAMPLES[id]["stage"]
-    facts = {"text": case} if isinstance(case, str) else dict(case)
+    facts: dict[str, Any] = {"text": case} if isinstance(case, str) else dict(case)
     facts.pop("becomes", None)
     services = ExampleServices(answered=facts.pop("answered", None))
     if "headers" in facts:
