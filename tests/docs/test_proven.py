@@ -163,6 +163,19 @@ def test_the_limits_of_streams_are_the_true_ones() -> None:
     assert (64 * 2**10, 30) == (limits["hold_bytes"], limits["hold_s"])
 
 
+def test_the_limits_of_guardrails_are_the_true_ones() -> None:
+    limits = Limits()
+    told = (
+        f"`guard_check_s` ({limits.guard_check_s:g} s)",
+        f"`guard_threads` ({limits.guard_threads})",
+        f"`guard_threads_queue` ({limits.guard_threads_queue})",
+        f"`guard_hold_bytes` ({limits.guard_hold_bytes // 2**20} MiB)",
+        f"`guard_hold_s` ({limits.guard_hold_s:g} s)",
+    )
+
+    assert [] == [words for words in told if words not in text("guardrails.md")]
+
+
 @pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["key"]], ids=" ".join)
 def test_every_option_of_the_command_line_is_documented(
     command: list[str], capsys: pytest.CaptureFixture[str]
