@@ -5,6 +5,8 @@ Source: reference/portkey, guardrails, section 3.
 
 from __future__ import annotations
 
+import json
+from itertools import zip_longest
 from typing import Annotated, Literal
 
 from llmgateway.guardrails.base import CheckFailed, Insertion, Subject, Verdict
@@ -83,8 +85,10 @@ def regex_replace(
     if len(text) > MAX_TEXT_BYTES:
         raise CheckFailed("The text is too long for this pattern")
     texts, count, patience = [], 0, Patience()
-    for one in subject.texts:
-        changed, found = rule.sub(_replacement(rule, redact_text, one), one, patience)
+    in_json = json.dumps(redact_text, ensure_ascii=False)[1:-1]
+    for one, is_json in zip_longest(subject.texts, subject.is_json):
+        template = in_json if is_json else redact_text
+        changed, found = rule.sub(_replacement(rule, template, one), one, patience)
         texts.append(changed)
         count += found
     data = {

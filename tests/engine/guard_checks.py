@@ -164,6 +164,12 @@ def about(subject: Subject, allowed: list[str]) -> Verdict:
     return Verdict(subject.request_type in allowed, {"type": subject.request_type})
 
 
+@check("tests.never", blocking=False)
+def never(subject: Subject) -> Verdict:
+    """Fail."""
+    return Verdict(False)
+
+
 @check("tests.sees", blocking=False)
 def sees(subject: Subject) -> Verdict:
     """Tell all that it is given, and fail where the text has the word `bad`."""
