@@ -173,7 +173,7 @@ def _schema_error() -> Any:
 
 
 def _unresolvable() -> Any:
-    return import_module("referencing.exceptions").Unresolvable
+    return import_module("referencing").exceptions.Unresolvable
 
 
 @cache

@@ -25,7 +25,7 @@ NOT_AT_IMPORT = {
     "werkzeug",
 }
 
-MAX_HIDDEN_IMPORTS = 12
+MAX_HIDDEN_IMPORTS = 19
 
 HIDDEN_IMPORTS: dict[str, str] = {
     "llmgateway/transport/choice.py:llmgateway.transport.httpx_transport": (
@@ -36,6 +36,15 @@ HIDDEN_IMPORTS: dict[str, str] = {
     "llmgateway/transport/decoding.py:brotli": "optional, for what no provider was asked to send",
     "llmgateway/transport/tls.py:certifi": "a list for the few machines that trust nobody",
     "llmgateway/config/patterns.py:re2": "optional, and wanted only by configs with a $regex",
+    "llmgateway/guardrails/regexp.py:re2": "optional, and wanted only by checks with a pattern",
+    "llmgateway/guardrails/schemas.py:jsonschema": "optional, for checks that have a schema",
+    "llmgateway/guardrails/schemas.py:referencing": "it comes with jsonschema",
+    "llmgateway/guardrails/tokens.py:jwt": "optional, for the check of that name",
+    "llmgateway/guardrails/language.py:lingua": "optional, and takes 70 MB of memory",
+    "llmgateway/guardrails/pii/phones.py:phonenumbers": "optional, for checks of personal data",
+    "llmgateway/guardrails/pii/recognise.py:presidio_analyzer": (
+        "optional, and loads models for whoever asks for names"
+    ),
     "integrations/llmgateway_django/late.py:llmgateway_django.gateway": (
         "it has models, which load only once the project's asgi.py has set Django up"
     ),
