@@ -61,14 +61,16 @@ async def measured(cases: Sequence[Case], rounds: int) -> list[GuardCost]:
     for run in runs:
         await run.prepare()
     # As `llmgateway serve` does.
+    before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(10_000, *gc.get_threshold()[1:])
+    gc.set_threshold(10_000, *before[1:])
     try:
         for _ in range(rounds):
             for run in runs:
                 await run.sample()
     finally:
         gc.unfreeze()
+        gc.set_threshold(*before)
     for run in runs:
         await run.gateway.aclose()
     return [run.cost() for run in runs]

@@ -107,12 +107,16 @@ class Case:
         return json.dumps({"model": "gpt-4o-mini", "messages": turns, **asked_for}).encode()
 
 
+def _counted(count: int) -> str:
+    return f"{count} check" if count == 1 else f"{count} checks"
+
+
 def _cases(kib: int) -> Iterator[Case]:
     yield Case(NONE, kib)
     for count in (1, 5, 20):
-        yield Case(f"request, {count} text checks", kib, inputs=any_checks(count))
+        yield Case(f"request, {_counted(count)}", kib, inputs=any_checks(count))
     for count in (1, 5, 20):
-        yield Case(f"answer, {count} text checks", kib, outputs=any_checks(count))
+        yield Case(f"answer, {_counted(count)}", kib, outputs=any_checks(count))
     yield Case("answer, 1 large pattern, in a thread", kib, outputs=_LARGE)
     yield Case("request, `default.pii` masks", kib, inputs=_MASK)
     yield Case(NONE, kib, is_stream=True)
@@ -120,7 +124,7 @@ def _cases(kib: int) -> Iterator[Case]:
     yield Case("`monitor`, 5 checks", kib, True, outputs=watched, mode="monitor")
     for count in (1, 5, 20):
         checks = windowed_checks(count)
-        yield Case(f"`window`, {count} checks", kib, True, outputs=checks, mode="window")
+        yield Case(f"`window`, {_counted(count)}", kib, True, outputs=checks, mode="window")
     yield Case("`window`, `default.pii` masks", kib, True, outputs=_MASK, mode="window")
     yield Case("`hold`, 5 checks", kib, True, outputs=watched, mode="hold")
 
