@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,11 +19,11 @@ from typing import Any
 import orjson
 
 from llmgateway.codecs.base import Format
-from llmgateway.codecs.slots import Part, Slot, SlotKind
+from llmgateway.codecs.slots import Part, Place, Slot, SlotKind, json_slot
 from llmgateway.config import Feedback
 from llmgateway.engine.bind import BoundCheck, BoundHook
 from llmgateway.engine.pool import Pool, PoolFull
-from llmgateway.engine.texts import Group, follow, groups_of
+from llmgateway.engine.texts import TOLD_OF_CALLER, Group, follow, groups_of, rest_of
 from llmgateway.engine.world import World
 from llmgateway.guardrails import CheckFailed, Services, Stage, Subject, Verdict
 from llmgateway.guardrails.pii import Vault
@@ -81,7 +81,22 @@ class Matter:
         if not check.bound.check.needs_text:
             return [(Group(()), base)]
         groups = groups_of(self.slots, stage, check.scope)
+        if stage == "input" and self._format is not None and _masks_all(check):
+            rest = [*rest_of(self.body, self.slots), *self._metadata_slot()]
+            groups.append(Group(tuple(rest)))
         return [(group, group.subject(base)) for group in groups]
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The call's, as later checks may know it."""
+        return self._base.metadata
+
+    def _metadata_slot(self) -> list[Slot]:
+        def put(text: str) -> None:
+            self._base = replace(self._base, metadata=orjson.loads(text))
+
+        holder = {"metadata": dict(self._base.metadata)}
+        return [replace(slot, put=put) for slot in json_slot(holder, "metadata", place=Place.OTHER)]
 
     def apply(self, group: Group, verdict: Verdict) -> bool:
         """Make a verdict's changes; tell whether there were any."""
@@ -109,12 +124,21 @@ class Matter:
                     slot.put(restored)
                     slot.text = restored
                     self.changed = True
+        for name in TOLD_OF_CALLER:  # the Responses API repeats them
+            if (told := self.body.get(name)) and (back := vault.restore_json(told)) != told:
+                self.body[name], self.changed = back, True
 
     def settle(self) -> None:
         """Bring what repeats a changed text in line with it; done once all checks have run."""
         if self.changed and self._slots is not None:
             follow(self._slots, self._before)
             self._before = [slot.text for slot in self._slots]
+
+
+def _masks_all(check: BoundCheck) -> bool:
+    """Tell whether a check puts placeholders in the place of values wherever they stand."""
+    bound = check.bound
+    return bound.check.wants_vault and bound.may_change and check.scope == "all"
 
 
 def _copied(value: Any) -> Any:

@@ -61,6 +61,8 @@ class Guarding:
         self._wire = wire
         """The caller's format."""
         self._request: JSON = {}
+        self._metadata = call.metadata
+        """As what runs after the request's guardrails may know it."""
         self.told = Told()
 
     # ---- the request
@@ -76,7 +78,7 @@ class Guarding:
         self._refuse_if_denied(self.told.before)
         if asked is None:
             return None
-        self._request = matter.body
+        self._request, self._metadata = matter.body, matter.metadata
         return matter.body
 
     def _has_texts(self, asked: JSON | None) -> bool:
@@ -120,7 +122,7 @@ class Guarding:
             is_stream=call.stream,
             provider=self._target.provider.name,
             model=model if isinstance(model, str) else call.model,
-            metadata=call.metadata,
+            metadata=self._metadata,
             headers={name.decode("latin-1"): v.decode("latin-1") for name, v in call.headers},
             status=status,
         )

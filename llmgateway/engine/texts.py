@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from llmgateway.codecs.slots import Place, Slot, SlotKind
+from llmgateway.codecs.slots import Place, Slot, SlotKind, json_slot, leaf_slots, text_slot
 from llmgateway.guardrails import Scope, Stage, Subject
+from llmgateway.types import JSON
 
 _SAID = frozenset({Place.TEXT, Place.REFUSAL})
 _ASKED = frozenset({Place.TEXT, Place.TOOL_RESULT})
+
+TOLD_OF_CALLER = ("user", "metadata", "safety_identifier", "prompt_cache_key", "labels")
+"""Members of a request that tell who asks and what for."""
+_DECLARED = (
+    *("tools", "functions", "response_format", "text", "output_format", "output_config"),
+    *("generationConfig", "generation_config", "stop", "stop_sequences", "suffix"),
+)
+"""Members that hold schemas, descriptions and words that end an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,26 @@ def groups_of(slots: Sequence[Slot], stage: Stage, scope: Scope) -> list[Group]:
     choices = sorted({slot.choice for slot in slots}) or [0]
     judged = [slot for slot in texts if is_in_scope(slot, scope)]
     return [Group(tuple([s for s in judged if s.choice == choice])) for choice in choices]
+
+
+def rest_of(body: JSON, slots: Sequence[Slot]) -> list[Slot]:
+    """Return what a request says beside the texts that checks judge.
+
+    A mask is for all of it, since all of it is sent: names and descriptions of tools, schemas, who
+    asks. Of schemas the strings only: their numbers are bounds, and may look like telephones.
+    """
+    facts: dict[str, Any] = {"role": "system", "place": Place.OTHER, "turn": -1}
+    found = [slot for slot in slots if slot.kind is SlotKind.TEXT and slot.place is Place.OTHER]
+    for name in TOLD_OF_CALLER:
+        read = text_slot if isinstance(body.get(name), str) else json_slot
+        found += read(body, name, channel=name, **facts)
+    for name in _DECLARED:
+        found += leaf_slots(body, name, channel=name, **facts)
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, dict):
+            found += text_slot(message, "name", channel="name", **facts)
+    return found
 
 
 def _is_asked(slot: Slot, scope: Scope, last: int) -> bool:
