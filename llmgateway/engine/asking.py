@@ -17,7 +17,7 @@ from llmgateway.engine.pool import Pool
 from llmgateway.engine.service import service_for
 from llmgateway.engine.services import EngineServices, Kept
 from llmgateway.engine.world import World
-from llmgateway.errors import EndpointNotSupported, UpstreamProtocolError
+from llmgateway.errors import EndpointNotSupported, NotFound, UpstreamProtocolError
 from llmgateway.settings import Settings
 from llmgateway.types import JSON
 from llmgateway.types.call import UNLIMITED, Call, Overrides
@@ -87,6 +87,7 @@ class GuardRoom:
             if demanded or model.startswith("@"):
                 plan = await self.plan_of_model(inner, model)
                 asked = plan.targets[next(plan.config.leaves()).path]
+                _check_found(model, asked)
             else:
                 asked = replace(target, policy=replace(target.policy, override_params={}))
             outcome = await asker.ask(inner, asked)
@@ -128,6 +129,13 @@ def _inner_call(
         overrides=Overrides() if demanded or not is_near else _same_host(call),
         is_guarded=False,
     )
+
+
+def _check_found(model: str, target: Target) -> None:
+    """Raise `NotFound` where `@name/model` names neither a provider nor a virtual key."""
+    name, key = model[1:].partition("/")[0], target.virtual_key
+    if model.startswith("@") and name not in (target.provider.name, key.slug if key else None):
+        raise NotFound(f"There is no provider and no virtual key {name[:64]!r} in this workspace.")
 
 
 def _same_host(call: Call) -> Overrides:
