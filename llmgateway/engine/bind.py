@@ -167,12 +167,9 @@ class Binder:
 
 def _mode_of(hook: Hook, checks: Sequence[BoundCheck]) -> StreamMode:
     """Return how a stream is guarded for a hook: as it says, else as its checks need."""
-    matter = [
-        check.bound
-        for check in checks
-        if check.bound.check.needs_text and (hook.deny or check.bound.may_change)
-    ]
-    has_windows = all(bound.window_limit is not None for bound in matter)
+    judged = [check.bound for check in checks if check.bound.check.needs_text]
+    # Also of those that only report: a window would give them a piece for the whole.
+    has_windows = all(bound.window_limit is not None for bound in judged)
     if hook.stream_mode is not None:
         mode = StreamMode[hook.stream_mode.upper()]
         if mode is StreamMode.WINDOW and not has_windows:
@@ -181,7 +178,7 @@ def _mode_of(hook: Hook, checks: Sequence[BoundCheck]) -> StreamMode:
                 ("stream_mode",),
             )
         return mode
-    if not matter:
+    if not any(hook.deny or bound.may_change for bound in judged):
         return StreamMode.MONITOR
     return StreamMode.WINDOW if has_windows else StreamMode.HOLD
 
