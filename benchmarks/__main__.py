@@ -78,18 +78,19 @@ def _measure(options: argparse.Namespace) -> Results:
     stacks = _stacks(options)
     cores = Cores.choose()
     began = time.monotonic()
+    starts: list[Start] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as scratch:
         with Bench(build(Path(scratch)), cores, length, Path(scratch)) as bench:
             picked = [cell for cell in wanted if cell.name in chosen]
             samples = [_shown(sample) for sample in bench.cells(stacks, picked)] if picked else []
-            starts: list[Start] = []
             if _START in chosen:
                 starts = list(bench.starts(stacks, wanted[0], min(2.0, 2 * length.seconds)))
     rows = tuple(row_costs(cores)) if _LOG in chosen else ()
     pages = tuple(page_times(_FEW_LOG_ROWS if options.quick else _LOG_ROWS)) if rows else ()
     rounds = FEW_ROUNDS if options.quick else ROUNDS
     guards = tuple(guard_costs(cores, rounds)) if _GUARDRAILS in chosen else ()
-    about = _about(stacks, cores, length, samples, time.monotonic() - began)
+    used = stacks if samples or starts else []
+    about = _about(used, cores, length, samples, time.monotonic() - began)
     if guards:
         about["guardrails"] = f"{time.strftime('%d %b %Y')}, medians of {rounds} interleaved rounds"
     return Results(about, tuple(samples), tuple(starts), rows, pages, guards)
