@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from llmgateway.codecs.slots import Slot
 from llmgateway.engine.bind import BoundCheck, BoundHook
-from llmgateway.engine.guard import UNKNOWN, Runner
+from llmgateway.engine.guard import UNKNOWN, Runner, log_failure
 from llmgateway.guardrails import CheckFailed, Subject, Verdict
+from llmgateway.guardrails.declare import Cut
 from llmgateway.guardrails.pii import StreamMask, Vault
 from llmgateway.redaction import redacting_logger
 from llmgateway.types import JSON
@@ -55,7 +56,7 @@ class Tally:
         if isinstance(error, CheckFailed):
             told = {"name": "CheckFailed", "message": str(error)}
         else:
-            logger.error("The check %s failed.", self.check.id, exc_info=error)
+            log_failure(self.check, error)
             told = {"name": "Error", "message": UNKNOWN}
         if self.verdict or self.error is not None:
             self.verdict, self.error = False, told
@@ -177,7 +178,7 @@ class _Judged:
 
 
 class _Changed:
-    """A check that changes texts: a window is cut where the cut changes none of its matches."""
+    """A check that changes texts: a window is cut where the cut changes none of its finds."""
 
     def __init__(self, tally: Tally, look: Look) -> None:
         self._tally = tally
@@ -187,13 +188,40 @@ class _Changed:
 
     async def feed(self, text: str) -> str:
         self._held += text
-        held, ready = self._held, len(self._held) - self._overlap
+        ready = len(self._held) - self._overlap
         if ready <= 0:
             return ""
+        cut = self._tally.check.bound.check.cut
+        return await (self._try_cuts(ready) if cut is None else self._cut(cut, ready))
+
+    async def close(self) -> str:
+        held, self._held = self._held, ""
+        return await self._judge(held) if held else ""
+
+    async def _judge(self, text: str) -> str:
+        found = await self._look.judge(self._tally, self._look.subject(text))
+        if found is None or found.texts is None:
+            return text
+        self._tally.transformed = self._tally.transformed or found.texts[0] != text
+        return found.texts[0]
+
+    async def _cut(self, cut: Cut, ready: int) -> str:
+        """Let out as much as the check itself tells."""
+        held, bound = self._held, self._tally.check.bound
+        try:
+            if bound.blocking:
+                at = await self._look.runner.pool.run(lambda: cut(bound.arguments, held, ready))
+            else:
+                at = cut(bound.arguments, held, ready)
+        except Exception:  # the check itself will not be able to tell either
+            at = ready
+        self._held = held[at:]
+        return await self._judge(held[:at])
+
+    async def _try_cuts(self, ready: int) -> str:
+        """Let out as much as can be cut off without a change that shows."""
+        held = self._held
         new = await self._judge(held)
-        if new == held:
-            self._held = held[ready:]
-            return held[:ready]
         step = 0
         while (at := ready - step) > 0:
             front = await self._front(held, at, new)
@@ -203,17 +231,6 @@ class _Changed:
             step = step * 2 or 1
         return ""
 
-    async def close(self) -> str:
-        held, self._held = self._held, ""
-        return await self._judge(held) if held else ""
-
-    async def _judge(self, text: str) -> str:
-        found = await self._look.judge(self._tally, self._look.subject(text))
-        if found is None or found.texts is None or found.texts[0] == text:
-            return text
-        self._tally.transformed = True
-        return found.texts[0]
-
     async def _front(self, held: str, at: int, new: str) -> str | None:
         """Return what a window becomes up to a place, if it can be cut there."""
         change, overlap, tally = self._look.changed, self._overlap, self._tally
@@ -222,9 +239,7 @@ class _Changed:
         if len(held) < 16 * overlap + _LONG and await change(tally, around) != around:
             return None
         front, rest = await change(tally, held[:at]), await change(tally, held[at:])
-        if front is None or rest is None or front + rest != new:
-            return None
-        return front
+        return front if front is not None and rest is not None and front + rest == new else None
 
 
 class _Masked:
@@ -272,9 +287,9 @@ class _Searched:
         return self._held_back() if mask is None else await self._run(mask, text)
 
     async def close(self) -> str:
-        if self._mask is not None and self._held:
-            await self._run(self._mask, None)
-        return self._held_back()
+        if self._mask is None or not self._held:
+            return self._held_back()
+        return await self._run(self._mask, None) + self._held_back()
 
     def _held_back(self, length: int | None = None) -> str:
         out = self._held[:length]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*\.[A-Za-z0-9_-]+", re.IGNORECASE)
 
 Arguments = Mapping[str, Any]
+Cut = Callable[[Arguments, str, int], int]
 WindowLimit = int | None | Callable[[Arguments], int | None]
 
 
@@ -52,6 +53,9 @@ class Check:
     )
     """Of arguments, vault and whether the text is JSON: what masks one text of a stream exactly as
     the check masks the whole of it, holding back less than `window_limit`."""
+    cut: Cut | None = field(repr=False, default=None)
+    """Of arguments, a text and a place in it: the first place from there on that none of its finds
+    goes across. Without it a stream is cut where a cut shows no change, which may be chance."""
     scope: Scope | None = None
     """The texts that it looks at where no config says; None: `last`."""
     needs_text: bool = True
@@ -127,6 +131,7 @@ def check(
     scope: Scope | None = None,
     needs_text: bool = True,
     stream_mask: Callable[[Arguments, Vault, bool], StreamMask] | None = None,
+    cut: Cut | None = None,
 ) -> Callable[[Callable[..., Any]], Check]:
     """Make a check of a function `(subject, <parameters>, *, services=…) -> Verdict`.
 
@@ -159,6 +164,7 @@ def check(
             wants_services=wants_services,
             wants_vault="vault" in inspect.signature(function).parameters,
             stream_mask=stream_mask,
+            cut=cut,
             scope=scope,
             needs_text=needs_text,
         )

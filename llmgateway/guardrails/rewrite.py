@@ -71,7 +71,17 @@ def _match_length(arguments: Arguments) -> int | None:
     return rule.max_length
 
 
-@check("default.regexReplace", blocking=is_large, changes=True, window_limit=_match_length)
+def _cut(arguments: Arguments, text: str, place: int) -> int:
+    """Return the end of the match that goes across a place, or the place itself."""
+    rule: Regexp = arguments["rule"]
+    across = (span for span in rule.finditer(text) if span.end > place)
+    first = next(across, None)
+    return place if first is None or first.start >= place else first.end
+
+
+@check(
+    "default.regexReplace", blocking=is_large, changes=True, window_limit=_match_length, cut=_cut
+)
 def regex_replace(
     subject: Subject,
     rule: Annotated[SlashedPattern, "A pattern, or /pattern/flags; with g, all are replaced."],
