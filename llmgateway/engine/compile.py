@@ -9,7 +9,7 @@ from functools import lru_cache
 import orjson
 
 from llmgateway.config import DEFAULT_CONFIG, Config, parse_config
-from llmgateway.engine.demands import NO_DEMANDS, Demands, Guardrails
+from llmgateway.engine.demands import NO_DEMANDS, ConfigHooks, Demands, Guardrails
 from llmgateway.engine.permit import check_config
 from llmgateway.engine.plan import Plan
 from llmgateway.engine.resolve import resolve
@@ -31,6 +31,7 @@ class _Stated:
     config: Config
     trusted: bool
     slugs: frozenset[str] = frozenset()
+    hooks: ConfigHooks = ConfigHooks()
 
 
 _NONE = _Stated(DEFAULT_CONFIG, False)
@@ -55,7 +56,7 @@ class Compiler:
         self._settings = settings
         self._documents = documents
         default = None if settings.config is None else parse_config(settings.config)
-        self._default = _NONE if default is None else _Stated(default, True, default.slugs)
+        self._default = _NONE if default is None else _stated(default, True)
         most = settings.limits.max_compiled_configs
         self._parsed = lru_cache(maxsize=most)(_parsed)
         self._resolved = lru_cache(maxsize=most)(self._resolve)
@@ -92,7 +93,7 @@ class Compiler:
             call.virtual_key,
             tuple(sorted(call.options.items())),
             call.overrides.custom_host is not None,
-            await self._guardrails.demanded(call, stated.config) if call.is_guarded else NO_DEMANDS,
+            await self._guardrails.demanded(call, stated.hooks) if call.is_guarded else NO_DEMANDS,
         )
 
     async def _stated(self, call: Call, config: str) -> _Stated:
@@ -133,5 +134,8 @@ class Compiler:
 
 
 def _parsed(text: str, trusted: bool) -> _Stated:
-    config = parse_config(text)
-    return _Stated(config, trusted, config.slugs)
+    return _stated(parse_config(text), trusted)
+
+
+def _stated(config: Config, trusted: bool) -> _Stated:
+    return _Stated(config, trusted, config.slugs, ConfigHooks.of(config))

@@ -6,7 +6,8 @@ closed: what cannot be decided denies. A config adds to it; nothing takes away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -60,6 +61,22 @@ class Demands:
 NO_DEMANDS = Demands()
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigHooks:
+    """What a config states of guardrails, found out once for all of its requests."""
+
+    states_any: bool = False
+    saved: frozenset[tuple[str, int | None]] = frozenset()
+    """The saved ones that it names, by slug and version."""
+
+    @classmethod
+    def of(cls, config: Config) -> ConfigHooks:
+        """Return what a config states."""
+        # By identity, since hooks hold dicts and leaves share them.
+        groups = {id(group): group for leaf in config.leaves() for group in leaf.policy.hook_groups}
+        return cls(any(groups.values()), _names_in(groups.values()))
+
+
 class Guardrails:
     """Finds out what is demanded of a call, and binds it to the targets of a plan."""
 
@@ -74,9 +91,11 @@ class Guardrails:
         }
         self._inputs = parse_hooks(settings.input_guardrails, "input", "input_guardrails")
         self._outputs = parse_hooks(settings.output_guardrails, "output", "output_guardrails")
+        self._named = _names_in([self._inputs, self._outputs])
+        self._is_loaded = False
 
-    async def demanded(self, call: Call, config: Config) -> Demands:
-        """Return what is demanded of a call that has this config.
+    async def demanded(self, call: Call, config: ConfigHooks) -> Demands:
+        """Return what is demanded of a call whose config states these.
 
         Raises `StoreUnavailable` where nobody can tell.
         """
@@ -91,6 +110,9 @@ class Guardrails:
         found = NO_DEMANDS
         if inputs or outputs or of_key is not _NOTHING or of_workspace != _NOTHING:
             found = Demands(of_workspace, of_key, _same(inputs), _same(outputs))
+        if not self._is_loaded and (found is not NO_DEMANDS or config.states_any):
+            await asyncio.to_thread(self._checks)  # their modules are imported at the first time
+            self._is_loaded = True
         wanted = self._wanted(found, config)
         if not wanted:
             return found
@@ -148,21 +170,15 @@ class Guardrails:
             if found is not None
         }
 
-    def _wanted(self, demands: Demands, config: Config) -> tuple[tuple[str, int | None], ...]:
+    def _wanted(self, demands: Demands, config: ConfigHooks) -> tuple[tuple[str, int | None], ...]:
         """Return the saved guardrails that are named and do not stand in the settings."""
-        if demands is NO_DEMANDS and not (self._names_saved or config.guardrail_slugs):
+        if demands is NO_DEMANDS and not (self._named or config.saved):
             return ()
-        lists = [self._inputs, self._outputs]
-        lists += [demands.header_inputs.hooks, demands.header_outputs.hooks]
+        lists = [demands.header_inputs.hooks, demands.header_outputs.hooks]
         for one, name in ((demands.workspace, "workspace"), (demands.key, "key")):
             lists += _parsed(one, name)
-        lists += [group for leaf in config.leaves() for group in leaf.policy.hook_groups]
-        named = {(hook.slug, hook.version) for hook in _saved_in(lists)}
+        named = self._named | config.saved | _names_in(lists)
         return tuple(sorted((n for n in named if n[0] not in self._saved), key=str))
-
-    @property
-    def _names_saved(self) -> bool:
-        return any(True for _ in _saved_in([self._inputs, self._outputs]))
 
 
 def faults_of(settings: Settings, checks: Callable[[], Checks]) -> list[Fault]:
@@ -216,11 +232,9 @@ def _stated(hooks: Sequence[AnyHook]) -> list[AnyHook]:
     return [hook for hook in hooks if isinstance(hook, Hook)]
 
 
-def _saved_in(lists: Sequence[Sequence[AnyHook]]) -> Iterator[SavedHook]:
-    for hooks in lists:
-        for hook in hooks:
-            if isinstance(hook, SavedHook):
-                yield hook
+def _names_in(lists: Iterable[Sequence[AnyHook]]) -> frozenset[tuple[str, int | None]]:
+    hooks = (hook for one in lists for hook in one)
+    return frozenset((hook.slug, hook.version) for hook in hooks if isinstance(hook, SavedHook))
 
 
 def _same(hooks: tuple[Any, ...]) -> Same:
