@@ -81,7 +81,7 @@ class Matter:
         if not check.bound.check.needs_text:
             return [(Group(()), base)]
         groups = groups_of(self.slots, stage, check.scope)
-        if stage == "input" and self._format is not None and _masks_all(check):
+        if stage == "input" and self._format is not None and masks_all(check):
             rest = [*rest_of(self.body, self.slots), *self._metadata_slot()]
             groups.append(Group(tuple(rest)))
         return [(group, group.subject(base)) for group in groups]
@@ -135,7 +135,7 @@ class Matter:
             self._before = [slot.text for slot in self._slots]
 
 
-def _masks_all(check: BoundCheck) -> bool:
+def masks_all(check: BoundCheck) -> bool:
     """Tell whether a check puts placeholders in the place of values wherever they stand."""
     bound = check.bound
     return bound.check.wants_vault and bound.may_change and check.scope == "all"
@@ -278,7 +278,7 @@ class Runner:
                 "async": stated.is_async,
                 "type": stated.kind,
                 "created_at": self._now(),
-                "deny": stated.deny and not passed,
+                "deny": stated.deny and not passed and not stated.is_async,
             },
         )
 
@@ -297,7 +297,7 @@ class Runner:
         except CheckFailed as failed:
             verdict, error = False, {"name": "CheckFailed", "message": str(failed)}
         except Exception as raised:
-            _log(check, raised)
+            log_failure(check, raised)
             verdict, error = False, {"name": "Error", "message": UNKNOWN}
         return self.told(check, started, verdict, data, transformed, log, error)
 
@@ -396,7 +396,7 @@ def _verdict(found: Any, check: BoundCheck, subject: Subject) -> Verdict:
     return found
 
 
-def _log(check: BoundCheck, raised: Exception) -> None:
+def log_failure(check: BoundCheck, raised: Exception) -> None:
     """Log where a check failed, without the error's words, which may quote a prompt or a key."""
     where = "".join(traceback.format_tb(raised.__traceback__))
     logger.error("The check %s raised %s:\n%s", check.id, type(raised).__name__, where)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from llmgateway.guardrails import CheckFailed, Services, Subject, Verdict, check
+from tests.scripted import Clock
 
 SECRET = "hunter2-the-tests-own-secret"
 RELEASE = threading.Event()
@@ -174,3 +175,21 @@ def never(subject: Subject) -> Verdict:
 def sees(subject: Subject) -> Verdict:
     """Tell all that it is given, and fail where the text has the word `bad`."""
     return Verdict("bad" not in subject.text, {"texts": list(subject.texts)})
+
+
+CLOCKS: list[Clock] = []
+"""The clock that checks move."""
+
+
+@check("tests.takes", blocking=False)
+def takes(subject: Subject, seconds: float) -> Verdict:
+    """Take some time of the test's clock."""
+    CLOCKS[0].now += seconds
+    return Verdict(True)
+
+
+@check("tests.takes_too", blocking=False)
+def takes_too(subject: Subject, seconds: float) -> Verdict:
+    """Likewise."""
+    CLOCKS[0].now += seconds
+    return Verdict(True)

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from llmgateway import Gateway
+from llmgateway.errors import StoreUnavailable
 from llmgateway.settings import client_key_digest
 from llmgateway.stores import MemoryDocuments, MemoryKeyStore, MemoryRecords, StoredKey
 from llmgateway.types.call import CallerPolicy
@@ -349,4 +350,16 @@ async def test_what_is_faulty_in_a_workspace_is_told_and_lets_nothing_through() 
 
     assert 400 == status
     assert "workspace.input_guardrails" in str(body)
+    assert [] == given.transport.requests
+
+
+async def test_where_nobody_can_tell_what_is_demanded_nothing_goes_through() -> None:
+    class Away(MemoryDocuments):
+        async def workspace_guardrails(self, workspace: str | None) -> WorkspaceGuardrails:
+            raise StoreUnavailable("The database is away.")
+
+    given = Given(documents=Away())
+    status, _ = await given.ask()
+
+    assert 503 == status
     assert [] == given.transport.requests

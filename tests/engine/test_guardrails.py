@@ -11,10 +11,13 @@ from typing import Any
 import orjson
 import pytest
 
+from llmgateway import Gateway
 from llmgateway.errors import UpstreamUnreachable
+from llmgateway.types.http import Headers, HTTPRequest
+from tests.engine import guard_checks
 from tests.engine.guard_doors import DOORS, Door
 from tests.engine.guarded import ask
-from tests.scripted import chat, failure
+from tests.scripted import Clock, ScriptedTransport, chat, failure, world
 
 NO_SECRET = {"default.contains": {"words": ["secret"], "operator": "none"}}
 NO_APPLE = {"default.contains": {"words": ["Apple"], "operator": "none"}}
@@ -441,3 +444,28 @@ async def ask_targets(config: dict[str, Any], *script: Any, **more: Any) -> Any:
     return await ask(
         None, *script, **more, x_portkey_config=orjson.dumps(config).decode(), x_portkey_provider=""
     )
+
+
+# ---- times
+
+
+async def test_times_are_the_worlds() -> None:
+    transport, clock = ScriptedTransport(chat()), Clock()
+    guard_checks.CLOCKS[:] = [clock]
+    gateway = Gateway(
+        {"access": "open"}, transport=lambda: transport, world=world(transport, clock)
+    )
+    hook = {"tests.takes": {"seconds": 0.25}, "tests.takes_too": {"seconds": 0.5}}
+    headers = Headers.of(
+        content_type="application/json",
+        authorization="Bearer sk-own",
+        x_portkey_config=orjson.dumps({"provider": "openai", "input_guardrails": [hook]}).decode(),
+    )
+    got = await gateway.handle(
+        HTTPRequest("POST", "/v1/chat/completions", "", headers, orjson.dumps(asked("Hi")))
+    )
+    assert isinstance(got.body, bytes)
+    (told,) = orjson.loads(got.body)["hook_results"]["before_request_hooks"]
+
+    assert [250, 500] == [check["execution_time"] for check in told["checks"]]
+    assert (750, "1970-01-01T00:16:40.750Z") == (told["execution_time"], told["created_at"])
