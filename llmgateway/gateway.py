@@ -14,6 +14,7 @@ from llmgateway.engine.check import SettingsFault, check_settings
 from llmgateway.engine.compile import Compiler
 from llmgateway.engine.demands import Guardrails
 from llmgateway.engine.live import LiveStreams
+from llmgateway.engine.masks import masks_every_request
 from llmgateway.engine.pipeline import Engine
 from llmgateway.engine.recorder import Recorder
 from llmgateway.engine.world import World
@@ -78,6 +79,7 @@ class Gateway:
             self.settings.limits,
             self._world,
             log_bodies=self.settings.log_bodies,
+            masks_all=masks_every_request(self.settings, known),
         )
         documents = documents or MemoryDocuments()
         keys = keys or keys_of(self.settings)

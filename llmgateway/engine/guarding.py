@@ -72,14 +72,14 @@ class Guarding:
         self._request = asked or {}
         hooks = self._hooks(self._guards.inputs, self._has_texts(asked))
         now = [hook for hook in hooks if not hook.hook.is_async]
+        first, later = _beside(hooks)
         matter = self._matter("input", now, self._request)
-        self._begin_beside("input", [hook for hook in hooks if hook.hook.is_async], matter.body)
+        self._begin_beside("input", first, matter.body)
         self.told.before = [*self._unreadable(asked), *await self._runner.run(now, matter)]
-        self._refuse_if_denied(self.told.before)
-        if asked is None:
-            return None
         self._request, self._metadata = matter.body, matter.metadata
-        return matter.body
+        self._begin_beside("input", later, matter.body)
+        self._refuse_if_denied(self.told.before)
+        return None if asked is None else matter.body
 
     def _has_texts(self, asked: JSON | None) -> bool:
         """Tell whether a request may hold words: what is below an endpoint mostly does not."""
@@ -245,6 +245,15 @@ class Guarding:
         if way.is_array and found.stream is not None:
             found = replace(found, headers=with_type(found.headers, _JSON))
         return found
+
+
+def _beside(hooks: Sequence[BoundHook]) -> tuple[list[BoundHook], list[BoundHook]]:
+    """Return the hooks that run beside the call: those before the first that changes anything,
+    and those behind it, which must not see what it has masked."""
+    changing = [hook.may_change and not hook.hook.is_async for hook in hooks]
+    split = changing.index(True) if True in changing else len(hooks)
+    first, later = hooks[:split], hooks[split:]
+    return [h for h in first if h.hook.is_async], [h for h in later if h.hook.is_async]
 
 
 def _must_read(hook: BoundHook) -> bool:

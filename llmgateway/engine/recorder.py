@@ -17,6 +17,7 @@ from llmgateway.engine.bodies import Bodies
 from llmgateway.engine.guard import Told, Vaults
 from llmgateway.engine.world import World
 from llmgateway.errors import GatewayError
+from llmgateway.guardrails.pii import Looked
 from llmgateway.redaction import redacted_text, redacted_value, redacting_logger
 from llmgateway.settings import Limits
 from llmgateway.stores import Records
@@ -42,11 +43,19 @@ class Recorder:
     """
 
     def __init__(
-        self, records: Records, limits: Limits, world: World, *, log_bodies: bool = False
+        self,
+        records: Records,
+        limits: Limits,
+        world: World,
+        *,
+        log_bodies: bool = False,
+        masks_all: bool = False,
     ) -> None:
         self._records = records
         self._limits = limits
         self._logs_bodies = log_bodies
+        self._masks_all = masks_all
+        """Whether the settings mask every request: those too that no guardrail comes to see."""
         self._world = world
         # A finalizer may finish a draft wherever the collector runs, here included: reentrant.
         self._lock = threading.RLock()
@@ -72,6 +81,9 @@ class Recorder:
         draft = Draft(self, self._world, method, path)
         if self._logs_bodies:
             draft.bodies = Bodies(self._limits.max_logged_body_bytes)
+        if self._masks_all:
+            draft.vaults = Vaults()
+            draft.vaults.of("input")
         return draft
 
     def take(self, record: Record, told: Told | None = None) -> None:
@@ -254,6 +266,7 @@ def _clean(text: str) -> str:
 _clean_word = lru_cache(maxsize=512)(redacted_text)
 
 
+_IN_NAMES = Looked(frozenset({"EMAIL_ADDRESS", "SECRET", "IBAN_CODE"}))
 _NO_METADATA: Mapping[str, Any] = {}
 
 
@@ -317,11 +330,11 @@ class Draft:
                 id=self._record_id,
                 trace_id=self.trace_id
                 if self.trace_id is self._record_id
-                else _clean(self.trace_id),
+                else self._named(self.trace_id),
                 started_at=self._started_at,
                 duration_ms=self._elapsed_ms(),
                 method=self.method,
-                path=_clean(self.path),
+                path=self._named(self.path),
                 endpoint=self.endpoint,
                 status=status,
                 error=None if error is None else name_of(error),
@@ -329,7 +342,7 @@ class Draft:
                 workspace=self.workspace,
                 target=self.target,
                 provider=self.provider,
-                model=None if self.model is None else _clean(self.model),
+                model=None if self.model is None else self._named(self.model),
                 stream=self.stream,
                 first_byte_ms=self.first_byte_ms,
                 usage=self.usage if self.spent is NO_USAGE else self.spent.plus(self.usage),
@@ -345,12 +358,18 @@ class Draft:
             told if told is not None and told.beside else None,
         )
 
-    def _masked(self, value: Any) -> Any:
+    def _masked(self, value: Any, looked: Looked | None = None) -> Any:
         """Return what the log may keep of a value where guardrails mask the call."""
-        vault = None if self.vaults is None else self.vaults.request or self.vaults.answer
-        if vault is None or value is None:
+        if self.vaults is None or not value:
             return value
-        return vault.mask(value) if isinstance(value, str) else vault.mask_json(value)
+        for vault in (self.vaults.request, self.vaults.answer):
+            if vault is not None:  # one that holds no value has masked for good
+                value = vault.scrub(value, looked)
+        return value
+
+    def _named(self, text: str) -> str:
+        """Return a name, an id or a path likewise; its digits are no telephone's."""
+        return str(self._masked(_clean(text), _IN_NAMES))
 
     def _elapsed_ms(self) -> float:
         return (self._world.monotonic() - self._started) * 1000

@@ -115,6 +115,7 @@ def _verdict(
     # What an answer says is not put back into it.
     is_reversible = reversible and vault is not None and subject.stage == "input"
     vault = Vault() if vault is None else vault  # one without values counts too
+    vault.look_for(looked)
     for text in subject.texts:
         vault.reserve(text)
     texts = tuple(

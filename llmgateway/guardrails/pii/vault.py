@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from llmgateway.guardrails.pii.find import Looked, Span, find
+from llmgateway.guardrails.pii.shapes import KINDS
 
 __all__ = [
     "LONGEST_PLACEHOLDER",
@@ -35,6 +36,8 @@ QUOTED = re.compile(r'"\[([A-Za-z][A-Za-z0-9_]{0,40}_[0-9]{1,9})\]"')
 """As all of a string of JSON."""
 LONGEST_PLACEHOLDER = 54
 _DEEPEST = 32
+_SHORTEST = 4
+"""A shorter value would be found in innocent words."""
 _DEFAULT = Looked()
 
 
@@ -74,6 +77,8 @@ class Vault:
         self._taken: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._has_bare = False
+        self._gone: dict[str, str] = {}
+        """What was masked for good, and its mark: the log must not tell it either."""
         # Checks of one request may run in threads beside one another.
         self._lock = threading.RLock()
 
@@ -139,6 +144,8 @@ class Vault:
             if is_reversible:
                 with self._lock:
                     mark = self._mark(span, is_json)
+            elif len(self._gone) < self._max_values:
+                self._gone[_unescaped(span.value) if is_json else span.value] = mark
             pieces += (text[end : span.start], f'"{mark}"' if span.is_bare else mark)
             end = span.end
         return "".join([*pieces, text[end:]])
@@ -160,6 +167,33 @@ class Vault:
         self._has_bare = self._has_bare or span.is_bare
         mark = self._placeholders[span.kind, kept] = f"[{name}]"
         return mark
+
+    def look_for(self, looked: Looked) -> None:
+        """Look for this too from now on where nobody says what for; a recogniser is not asked."""
+        with self._lock:
+            kinds = self.looked.kinds | (looked.kinds & KINDS.keys())
+            regions = tuple(dict.fromkeys((*self.looked.regions, *looked.regions)))
+            self.looked = Looked(kinds, regions)
+
+    def scrub(self, value: Any, looked: Looked | None = None) -> Any:
+        """Return a text, or JSON, for the log: masked, and without all that was found elsewhere.
+
+        So what a check knew by its surroundings, or by a recogniser, is gone as well.
+        """
+        if isinstance(value, str):
+            return self._without_known(self.mask(value, looked=looked))
+        return _mapped(self.mask_json(value, looked=looked), self._without_known, 0)
+
+    def _without_known(self, text: str) -> str:
+        with self._lock:
+            known = [(kept.value, f"[{name}]") for name, kept in self._values.items()]
+            known += self._gone.items()
+        known.sort(key=lambda pair: -len(pair[0]))
+        for value, mark in known:
+            for form in (value, _escaped(value)):
+                if len(form) >= _SHORTEST and form in text:
+                    text = text.replace(form, mark)
+        return text
 
     def restore(self, text: str, is_json: bool = False) -> str:
         """Return a text with the values back; `is_json`: escaped as its strings want it.

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
+import orjson
 import pytest
 
-from tests.engine.guarded import Answered, ask
+from llmgateway import Gateway
+from llmgateway.guardrails import Subject, Verdict
+from llmgateway.guardrails import registry as checks
+from llmgateway.guardrails.declare import check
+from llmgateway.providers import registry as providers
+from llmgateway.stores import MemoryRecords
+from llmgateway.types.http import Headers, HTTPRequest
+from llmgateway.types.upstream import UpstreamRequest
+from tests.engine.guarded import CHAT, Answered, ask
 from tests.guardrails.pii.parrots import (
     NATIVE,
     TRANSLATED,
@@ -25,9 +36,22 @@ from tests.guardrails.pii.parrots import (
     path_of,
 )
 from tests.guardrails.pii.planted import Prompt, prompt
+from tests.scripted import Scripted
 
 PII = {"default.pii": {"redact": True, "reversible": True}}
 PROMPTS = 200
+ENTRY_POINTS = cache(entry_points)
+OTHERS = (
+    Way("completions", "openai", "completions"),
+    Way("embeddings", "openai", "embeddings"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _installed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read what is installed once: there are as many gateways as requests."""
+    for registry in (providers, checks):
+        monkeypatch.setattr(registry, "entry_points", ENTRY_POINTS)
 
 
 def leaked(it: Prompt, **sinks: Any) -> list[tuple[str, str]]:
@@ -101,10 +125,188 @@ async def test_no_sink_has_a_value_and_the_caller_gets_them_back(
         assert [] == leaked(it, log=caplog.text, out="".join(capfd.readouterr()))
 
 
+def answered(way: Way, answer: Answered, is_stream: bool) -> tuple[str, Any]:
+    """Return what an answer says, and the arguments of its call."""
+    if is_stream:
+        return got_streamed(way.door, answer.events)
+    return got(way.door, answer.body)
+
+
 def assert_restored(it: Prompt, way: Way, answer: Answered, is_stream: bool, where: str) -> None:
-    text, arguments = (
-        got_streamed(way.door, answer.events) if is_stream else got(way.door, answer.body)
-    )
+    text, arguments = answered(way, answer, is_stream)
     assert it.said == text, where
     if way.door != "completions":
         assert json.loads(it.arguments) == arguments, where
+
+
+# ---- masked for good, denied, failed
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("way", NATIVE + TRANSLATED, ids=str)
+async def test_masked_for_good(way: Way, is_stream: bool) -> None:
+    hooks = [{"default.pii": {"redact": True, "reversible": False}}]
+    for number in range(900, 903):
+        it = prompt(number)
+        answer = await send(it, way, is_stream=is_stream, hooks=hooks)
+
+        assert 200 == answer.status
+        assert [] == leaked(it, **sinks_of(answer), answer=answer.raw.decode())
+        said, arguments = answered(way, answer, is_stream)
+        assert b"[EMAIL_ADDRESS]" in answer.transport.bodies[0]
+        assert "[" in said and "[CREDIT_CARD]" == arguments["card"]
+        assert True is arguments["[EMAIL_ADDRESS]"]
+
+
+@pytest.mark.parametrize("by", ["settings", "caller"])
+async def test_errors_that_quote_the_request(
+    by: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for number in range(PROMPTS, PROMPTS + 40):
+        it, way = prompt(number), (NATIVE + TRANSLATED)[number % 9]
+        is_stream = number % 2 == 0
+        answer = await send(it, way, is_stream=is_stream, by=by, steps=[refuse])
+
+        assert 422 == answer.status
+        assert b"[" in answer.raw
+        assert [] == leaked(it, **sinks_of(answer), answer=answer.raw.decode())
+        assert [] == leaked(it, log=caplog.text, out="".join(capfd.readouterr()))
+
+
+def refuse(request: UpstreamRequest) -> Scripted:
+    """Answer with an error that quotes all that was sent."""
+    assert isinstance(request.body, bytes)
+    told = request.body.decode()
+    error = {"message": told, "type": told[:60], "code": told[-60:], "param": told}
+    return Scripted(422, [orjson.dumps({"error": error})])
+
+
+@pytest.mark.parametrize("raw", [b'{"messages": "MAIL"', b'{"model": 3, "messages": "MAIL"}'])
+async def test_requests_that_are_refused_before_any_guardrail(raw: bytes) -> None:
+    it = prompt(1005)
+    body = raw.replace(b"MAIL", it.values[0].encode())
+    fields = {
+        "content_type": "application/json",
+        "authorization": "Bearer sk-own",
+        "x_portkey_provider": "no such provider",
+        "x_portkey_metadata": json.dumps({"_user": it.note}),
+    }
+    records = MemoryRecords()
+    settings = {"access": "open", "log_bodies": True, "input_guardrails": [PII]}
+    gateway = Gateway(settings, records=records)
+    answer = await gateway.handle(HTTPRequest("POST", CHAT, "", Headers.of(**fields), body))
+    await gateway.aclose()
+    (record,) = records.all()
+
+    assert 400 <= answer.status < 500
+    assert record.request_body or record.error == "invalid_json"
+    assert [] == leaked(it, record=asdict(record))
+
+
+async def test_a_text_check_before_the_mask_tells_the_caller_and_no_record() -> None:
+    it = prompt(1000)
+    words = {"default.contains": {"words": [it.values[0]], "operator": "none"}}
+    for deny in (False, True):
+        hooks = [{**words, "scope": "all", "deny": deny}, PII]
+        answer = await send(it, NATIVE[0], is_stream=False, hooks=hooks)
+
+        assert (446 if deny else 246) == answer.status
+        assert it.values[0] in json.dumps(answer.body["hook_results"])
+        assert [] == leaked(it, **sinks_of(answer))
+
+
+async def test_names_ids_and_paths_are_kept_out_of_records_too() -> None:
+    it = prompt(1001)
+    mail = "someone@example.org"
+    it.values.append(mail)
+    answer = await send(it, NATIVE[0], is_stream=False, x_portkey_trace_id=f"415-555-2671:{mail}")
+
+    assert [] == leaked(it, **{k: v for k, v in sinks_of(answer).items() if "rec" in k})
+    assert answer.record.trace_id.startswith("415-555-2671:[")
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+async def test_a_check_that_raises_words_of_the_prompt(
+    is_stream: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    it = prompt(1002)
+    hooks = [{"tests.quoting": {}}, PII]
+    outputs = {"output_guardrails": [{"tests.quoting": {}}]}
+    for guardrails in ({}, outputs):
+        answer = await send(it, NATIVE[0], is_stream=is_stream, hooks=hooks, guardrails=guardrails)
+
+        assert 246 == answer.status or is_stream
+        assert "The check tests.quoting raised" in caplog.text
+        assert [] == leaked(it, **sinks_of(answer), log=caplog.text)
+
+
+@check("tests.quoting", scope="all", window_limit=8)
+def quoting(subject: Subject) -> Verdict:
+    """Raise what it was given."""
+    raise ValueError(f"cannot read {subject.text}")
+
+
+# ---- webhooks
+
+
+@pytest.mark.parametrize("is_beside", [False, True], ids=["in line", "beside"])
+@pytest.mark.parametrize("which", ["default.webhook", "default.log"])
+async def test_webhooks_after_the_mask_are_told_no_value(which: str, is_beside: bool) -> None:
+    url = {"default.webhook": "webhookURL", "default.log": "logURL"}[which]
+    hook = {which: {url: "https://hooks.example.com/x"}, "async": is_beside}
+    it = prompt(1003)
+
+    def answer_all(request: UpstreamRequest) -> Scripted:
+        if request.url.startswith("https://hooks."):
+            return Scripted(chunks=[b'{"verdict": true}'])
+        return parrot("chat", it.number, False)(request)
+
+    answer = await send(
+        it,
+        NATIVE[0],
+        is_stream=False,
+        hooks=[PII, hook],
+        guardrails={"output_guardrails": [hook]},
+        steps=[answer_all] * 3,
+    )
+
+    assert 200 == answer.status
+    assert 3 == len(answer.transport.bodies)
+    assert [] == leaked(it, **sinks_of(answer))
+    told = [b for b in answer.transport.bodies if b"requestType" in b]
+    assert 2 == len(told) and all(b"EMAIL_ADDRESS_" in body for body in told)
+    assert_restored(it, NATIVE[0], answer, False, "")
+
+
+# ---- what the model says by itself
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("way", NATIVE + TRANSLATED, ids=str)
+async def test_what_a_model_says_is_masked_and_what_the_caller_said_comes_back(
+    way: Way, is_stream: bool
+) -> None:
+    """The answer's checks see it as the model wrote it; the caller's values come back after."""
+    it, own = prompt(1004), "model-own@example.net"
+
+    def answer_more(request: UpstreamRequest) -> Scripted:
+        assert isinstance(request.body, bytes)
+        more = request.body.replace(b"HERE", own.encode())
+        return parrot(way.parrot, it.number, is_stream)(replace(request, body=more))
+
+    it.last = it.last.replace("\n", "\nand HERE, ")
+    answer = await send(
+        it,
+        way,
+        is_stream=is_stream,
+        guardrails={"output_guardrails": [PII]},
+        steps=[answer_more],
+    )
+    text, arguments = answered(way, answer, is_stream)
+
+    assert own.encode() not in answer.raw
+    assert it.said.replace("HERE", "[EMAIL_ADDRESS]") == text
+    assert json.loads(it.arguments) == arguments
+    assert [] == leaked(it, **sinks_of(answer))
