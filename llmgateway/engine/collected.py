@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,8 +29,9 @@ def parsed(event: Event) -> JSON | None:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:
         try:
-            # Takes half a surrogate pair, as some providers cut them, and so do many clients.
-            body = json.loads(data)
+            # Many clients take half a surrogate pair; no check may fail at it.
+            read = json.dumps(json.loads(data), ensure_ascii=False)
+            body = orjson.loads(_SURROGATE.sub("\ufffd", read))
         except (ValueError, RecursionError):
             return None
     return body if isinstance(body, dict) else None
@@ -40,9 +42,12 @@ def written(body: JSON, like: Event) -> bytes:
     name = b"" if like.name is None else b"event: " + like.name.encode() + b"\n"
     try:
         data = orjson.dumps(body)
-    except TypeError:  # half a surrogate pair, or deeper than orjson writes
+    except TypeError:  # deeper than orjson writes
         data = json.dumps(body, separators=(",", ":")).encode()
     return name + b"data: " + data + b"\n\n"
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Keys:

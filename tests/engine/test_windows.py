@@ -232,9 +232,7 @@ PLANTED = (
 
 @pytest.mark.parametrize("hooks", GUARDRAILS, ids=range(len(GUARDRAILS)))
 @pytest.mark.parametrize("text", PLANTED)
-async def test_a_text_cut_in_two_and_into_letters(
-    hooks: Sequence[dict[str, Any]], text: str
-) -> None:
+async def test_a_text_in_two_and_in_letters(hooks: Sequence[dict[str, Any]], text: str) -> None:
     place = PLACES[0]
     plain = came_of(await guarded(hooks, whole({place: text}, [0])), is_stream=False)
     for cut in range(1, len(text), 5):
