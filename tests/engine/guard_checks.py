@@ -29,19 +29,19 @@ def released() -> Iterator[None]:
         RELEASE.set()
 
 
-@check("tests.raises", blocking=False)
+@check("trial.raises", blocking=False)
 def raises(subject: Subject) -> Verdict:
     """Raise with a secret."""
     raise ValueError(f"{SECRET} {subject.text}")
 
 
-@check("tests.raises_in_thread")
+@check("trial.raises_in_thread")
 def raises_in_thread(subject: Subject) -> Verdict:
     """Raise with a secret, in a thread."""
     raise ValueError(f"{SECRET} {subject.text}")
 
 
-@check("tests.raises_later")
+@check("trial.raises_later")
 async def raises_later(subject: Subject) -> Verdict:
     """Raise with a secret, chained, after a turn of the loop."""
     await asyncio.sleep(0)
@@ -51,59 +51,59 @@ async def raises_later(subject: Subject) -> Verdict:
         raise RuntimeError(SECRET) from error
 
 
-@check("tests.stops")
+@check("trial.stops")
 def stops(subject: Subject) -> Verdict:
     """Raise what means something else to whoever awaits it."""
     raise StopIteration(SECRET)
 
 
-@check("tests.exits")
+@check("trial.exits")
 def exits(subject: Subject) -> Verdict:
     """Try to end the process."""
     raise SystemExit(SECRET)
 
 
-@check("tests.fails")
+@check("trial.fails")
 def fails(subject: Subject) -> Verdict:
     """Say that it cannot decide."""
     raise CheckFailed("The service is away.")
 
 
-@check("tests.hangs")
+@check("trial.hangs")
 async def hangs(subject: Subject) -> Verdict:
     """Never end."""
     await asyncio.Event().wait()
     return Verdict(True)
 
 
-@check("tests.blocks")
+@check("trial.blocks")
 def blocks(subject: Subject) -> Verdict:
     """Block until the test is over."""
     RELEASE.wait(30)
     return Verdict(True)
 
 
-@check("tests.quick")
+@check("trial.quick")
 def quick(subject: Subject) -> Verdict:
     """Pass in a thread."""
     RAN.append(threading.current_thread().name)
     return Verdict(True, {"text": subject.text})
 
 
-@check("tests.notes")
+@check("trial.notes")
 async def notes(subject: Subject) -> Verdict:
     """Pass, and note that it ran."""
     RAN.append(subject.text)
     return Verdict(True, {"text": subject.text})
 
 
-@check("tests.masks_beside", changes=True)
+@check("trial.masks_beside", changes=True)
 async def masks_beside(subject: Subject) -> Verdict:
     """Change all texts, and fail."""
     return Verdict(False, texts=tuple("changed" for _ in subject.texts))
 
 
-@check("tests.changes_unsaid", blocking=False)
+@check("trial.changes_unsaid", blocking=False)
 def changes_unsaid(subject: Subject) -> Verdict:
     """Change texts without having declared it."""
     return Verdict(True, texts=tuple("changed" for _ in subject.texts))
@@ -128,7 +128,7 @@ _LIES: dict[str, Any] = {
 LIES = tuple(_LIES)
 
 
-@check("tests.lies", blocking=False, changes=True)
+@check("trial.lies", blocking=False, changes=True)
 def lies(subject: Subject, kind: str) -> Verdict:
     """Return nonsense."""
     found = _LIES[kind]
@@ -137,7 +137,7 @@ def lies(subject: Subject, kind: str) -> Verdict:
     return found  # type: ignore[no-any-return]
 
 
-@check("tests.asks")
+@check("trial.asks")
 async def asks(subject: Subject, model: str, *, services: Services) -> Verdict:
     """Ask a model whether the text is fine: `yes` passes."""
     body = {"messages": [{"role": "user", "content": subject.text}]}
@@ -145,33 +145,33 @@ async def asks(subject: Subject, model: str, *, services: Services) -> Verdict:
     return Verdict(answer["choices"][0]["message"]["content"] == "yes", {"answer": answer})
 
 
-@check("tests.moderates")
+@check("trial.moderates")
 async def moderates(subject: Subject, model: str, *, services: Services) -> Verdict:
     """Ask a moderation model."""
     answer = await services.moderate(model, {"input": subject.text})
     return Verdict(not answer["results"][0]["flagged"])
 
 
-@check("tests.fetches")
+@check("trial.fetches")
 async def fetches(subject: Subject, url: str, timeout_s: float = 5.0, *, services: Services) -> Any:
     """Fetch a URL."""
     found = await services.fetch("GET", url, headers={"x-mine": "1"}, timeout_s=timeout_s)
     return Verdict(found.status == 200, {"body": found.body.decode()})
 
 
-@check("tests.about", blocking=False, needs_text=False)
+@check("trial.about", blocking=False, needs_text=False)
 def about(subject: Subject, allowed: list[str]) -> Verdict:
     """Pass for some request types, whatever the text is."""
     return Verdict(subject.request_type in allowed, {"type": subject.request_type})
 
 
-@check("tests.never", blocking=False)
+@check("trial.never", blocking=False)
 def never(subject: Subject) -> Verdict:
     """Fail."""
     return Verdict(False)
 
 
-@check("tests.sees", blocking=False)
+@check("trial.sees", blocking=False)
 def sees(subject: Subject) -> Verdict:
     """Tell all that it is given, and fail where the text has the word `bad`."""
     return Verdict("bad" not in subject.text, {"texts": list(subject.texts)})
@@ -181,14 +181,14 @@ CLOCKS: list[Clock] = []
 """The clock that checks move."""
 
 
-@check("tests.takes", blocking=False)
+@check("trial.takes", blocking=False)
 def takes(subject: Subject, seconds: float) -> Verdict:
     """Take some time of the test's clock."""
     CLOCKS[0].now += seconds
     return Verdict(True)
 
 
-@check("tests.takes_too", blocking=False)
+@check("trial.takes_too", blocking=False)
 def takes_too(subject: Subject, seconds: float) -> Verdict:
     """Likewise."""
     CLOCKS[0].now += seconds

@@ -26,7 +26,7 @@ def release() -> Iterator[None]:
 
 
 def beside(name: str, **more: Any) -> dict[str, Any]:
-    return {f"tests.{name}": {}, "deny": True, "async": True, "id": name, **more}
+    return {f"trial.{name}": {}, "deny": True, "async": True, "id": name, **more}
 
 
 def told(record: Record) -> list[tuple[str, bool]]:
@@ -152,7 +152,7 @@ async def test_each_targets_report_to_the_one_record() -> None:
 
 
 async def test_a_call_that_is_denied_still_reports() -> None:
-    got = await ask({"input_guardrails": [beside("notes"), {"tests.never": {}, "deny": True}]})
+    got = await ask({"input_guardrails": [beside("notes"), {"trial.never": {}, "deny": True}]})
 
     assert 446 == got.status
     assert [("notes", True)] == told(got.record)

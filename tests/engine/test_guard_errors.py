@@ -29,7 +29,7 @@ def release() -> Iterator[None]:
 
 
 def hook(name: str, **more: Any) -> dict[str, Any]:
-    return {f"tests.{name}": {}, "deny": True, **more}
+    return {f"trial.{name}": {}, "deny": True, **more}
 
 
 def asked(text: str = "a prompt") -> dict[str, Any]:
@@ -51,7 +51,7 @@ async def test_a_check_that_raises_is_an_error_without_its_words(
 
     assert (200, False) == (got.status, check["verdict"])
     assert {"name": "Error", "message": "Error executing check"} == check["error"]
-    assert f"tests.{name}" in caplog.text
+    assert f"trial.{name}" in caplog.text
     for text in (caplog.text, got.raw.decode(), repr(got.record)):
         assert SECRET not in text
     assert "my prompt" not in caplog.text
@@ -60,7 +60,7 @@ async def test_a_check_that_raises_is_an_error_without_its_words(
 @pytest.mark.parametrize("name", [*RAISING, "fails", "hangs", "blocks"])
 @pytest.mark.parametrize("stage", ["input", "output"])
 async def test_where_it_is_closed_it_denies_and_others_still_tell(name: str, stage: str) -> None:
-    both = {f"tests.{name}": {}, "tests.quick": {}, "deny": True, "timeout_ms": 50}
+    both = {f"trial.{name}": {}, "trial.quick": {}, "deny": True, "timeout_ms": 50}
     script = [] if stage == "input" else [chat()]
     config = {f"{stage}_guardrails": [{**both, "fail_on_error": True}, hook("quick")]}
     got = await ask(config, *script)
@@ -115,7 +115,7 @@ async def test_no_check_outlasts_the_call() -> None:
 @pytest.mark.parametrize("kind", LIES)
 @pytest.mark.parametrize("stage", ["input", "output"])
 async def test_nonsense_is_an_error(kind: str, stage: str) -> None:
-    config = {f"{stage}_guardrails": [{"tests.lies": {"kind": kind}, "deny": True}]}
+    config = {f"{stage}_guardrails": [{"trial.lies": {"kind": kind}, "deny": True}]}
     if kind == "answer no object" and stage == "input":
         pytest.skip("an answer is nothing to a request")
     got = await ask(config, chat(), body=asked())

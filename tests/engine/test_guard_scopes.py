@@ -113,7 +113,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 async def denied(door: str, scope: str | None) -> list[str]:
     """Return the texts that a check of a scope is given; the hook denies, so nothing is sent."""
     provider, path, body = REQUESTS[door]
-    hook: dict[str, Any] = {"tests.sees": {}, "tests.never": {}, "deny": True}
+    hook: dict[str, Any] = {"trial.sees": {}, "trial.never": {}, "deny": True}
     if scope is not None:
         hook["scope"] = scope
     got = await ask({"provider": provider, "input_guardrails": [hook]}, body=body, path=path)
@@ -350,7 +350,7 @@ async def test_a_transcript_in_no_unicode_goes_as_it_came_where_nothing_changes(
         (no("bad", deny=True), False, 200),
         (no("bad", deny=True, scope="all"), False, 446),
         (no("bad", deny=True), True, 446),
-        ({"tests.about": {"allowed": ["chat"]}, "deny": True}, False, 446),
+        ({"trial.about": {"allowed": ["chat"]}, "deny": True}, False, 446),
     ],
 )
 async def test_a_proxied_body_is_looked_at_by_choice(

@@ -85,7 +85,7 @@ class Given:
 
 
 def judged(model: str, name: str = "asks", **more: Any) -> dict[str, Any]:
-    return {f"tests.{name}": {"model": model}, "deny": True, "fail_on_error": True, **more}
+    return {f"trial.{name}": {"model": model}, "deny": True, "fail_on_error": True, **more}
 
 
 def error(body: Any) -> str:
@@ -130,7 +130,7 @@ async def test_a_judge_has_no_guardrails_of_its_own() -> None:
         chat("yes"),
         chat("yes"),
         chat("Bat"),
-        settings={"input_guardrails": [hook], "output_guardrails": [{"tests.notes": {}}]},
+        settings={"input_guardrails": [hook], "output_guardrails": [{"trial.notes": {}}]},
     )
     status, _ = await given.ask({"input_guardrails": [hook]})
 
@@ -266,7 +266,7 @@ async def test_a_judge_ends_with_the_call() -> None:
 
 async def test_what_is_fetched_ends_with_its_time_and_the_call() -> None:
     given = Given(Scripted(chunks=[b"{}"]), chat(), settings={"limits": {"total_s": 3.0}})
-    hook = {"tests.fetches": {"url": "https://checks.example.com/a", "timeout_s": 60.0}}
+    hook = {"trial.fetches": {"url": "https://checks.example.com/a", "timeout_s": 60.0}}
     status, body = await given.ask({"input_guardrails": [hook]})
     sent = given.transport.requests[0]
 
@@ -279,7 +279,7 @@ async def test_what_is_fetched_ends_with_its_time_and_the_call() -> None:
 async def test_a_fetch_that_never_ends_is_an_error() -> None:
     given = Given(Scripted(chunks=[asyncio.Event()]))
     hook = {
-        "tests.fetches": {"url": "https://checks.example.com/a?key=secret", "timeout_s": 0.02},
+        "trial.fetches": {"url": "https://checks.example.com/a?key=secret", "timeout_s": 0.02},
         "deny": True,
         "fail_on_error": True,
     }
@@ -309,7 +309,7 @@ async def test_private_addresses_are_refused_unless_they_are_allowed(
         }
     )
     hook = {
-        "tests.fetches": {"url": f"{fake}/v1/models"},
+        "trial.fetches": {"url": f"{fake}/v1/models"},
         "deny": True,
         "fail_on_error": True,
     }

@@ -455,7 +455,7 @@ async def test_times_are_the_worlds() -> None:
     gateway = Gateway(
         {"access": "open"}, transport=lambda: transport, world=world(transport, clock)
     )
-    hook = {"tests.takes": {"seconds": 0.25}, "tests.takes_too": {"seconds": 0.5}}
+    hook = {"trial.takes": {"seconds": 0.25}, "trial.takes_too": {"seconds": 0.5}}
     headers = Headers.of(
         content_type="application/json",
         authorization="Bearer sk-own",
