@@ -28,7 +28,7 @@ class Subject:
     """What one check looks at: the texts in scope of one request, or of one choice of an answer."""
 
     stage: Stage
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     """In the order in which they stand; empty strings are left out."""
     request: JSON = field(repr=False, default_factory=dict)
     """The caller's body, overrides included. Never edit it; see `Verdict.request`."""
@@ -39,7 +39,7 @@ class Subject:
     is_stream: bool = False
     provider: str = ""
     model: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(repr=False, default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The request's, by lower-case name."""
     places: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Verdict:
     passed: bool
     data: Mapping[str, Any] = field(default_factory=dict)
     """For `hook_results`; JSON."""
-    texts: tuple[str, ...] | None = None
+    texts: tuple[str, ...] | None = field(default=None, repr=False)
     """The new texts, one for each of `Subject.texts`; None: none changes."""
     insert: Insertion | None = None
     request: JSON | None = field(default=None, repr=False)

@@ -20,6 +20,7 @@ from llmgateway import Gateway
 from llmgateway.guardrails import Subject, Verdict
 from llmgateway.guardrails import registry as checks
 from llmgateway.guardrails.declare import check
+from llmgateway.guardrails.pii import Vault, find
 from llmgateway.providers import registry as providers
 from llmgateway.stores import MemoryRecords
 from llmgateway.types.http import Headers, HTTPRequest
@@ -233,8 +234,8 @@ async def test_a_check_that_raises_words_of_the_prompt(
     caplog.set_level(logging.DEBUG)
     it = prompt(1002)
     hooks = [{"tests.quoting": {}}, PII]
-    outputs = {"output_guardrails": [{"tests.quoting": {}}]}
-    for guardrails in ({}, outputs):
+    outputs: dict[str, Any] = {"output_guardrails": [{"tests.quoting": {}}]}
+    for guardrails in (dict[str, Any](), outputs):
         answer = await send(it, NATIVE[0], is_stream=is_stream, hooks=hooks, guardrails=guardrails)
 
         assert 246 == answer.status or is_stream
@@ -310,3 +311,30 @@ async def test_what_a_model_says_is_masked_and_what_the_caller_said_comes_back(
     assert it.said.replace("HERE", "[EMAIL_ADDRESS]") == text
     assert json.loads(it.arguments) == arguments
     assert [] == leaked(it, **sinks_of(answer))
+
+
+# ---- what only the check could know
+
+
+@pytest.mark.parametrize("reversible", [True, False])
+async def test_records_are_without_what_the_checks_own_parameters_found(reversible: bool) -> None:
+    stated = {"redact": True, "reversible": reversible, "regions": ["DE"]}
+    it = prompt(1006)
+    it.last = "Call 030 901820, my SSN: 219099999"
+    it.note = '030 901820 or 219099999 or "219099999"'
+    it.values += ["030 901820", "219099999"]
+    answer = await send(it, NATIVE[0], is_stream=False, hooks=[{"default.pii": stated}])
+    record = answer.record
+
+    assert [] == leaked(it, metadata=record.metadata, request=record.request_body)
+    assert [] == leaked(it, answer=record.response_body)
+
+
+def test_no_repr_has_a_value() -> None:
+    it = prompt(1007)
+    subject = Subject("input", (it.last,), metadata={"note": it.note})
+    vault = Vault()
+    shown = [subject, vault, find(it.last), Verdict(True, texts=(it.last,))]
+    vault.mask(it.last)
+
+    assert [] == leaked(it, shown=repr(shown))
