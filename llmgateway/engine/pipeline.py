@@ -197,14 +197,15 @@ class Engine:
 
         What still runs beside the call for a target before this one reports to the record as well.
         """
-        guarding = None
+        before, guarding, told = draft.told, None, None
         if target.guards:
             draft.vaults = draft.vaults or Vaults()
             guarding = self.room.guarding(call, target, self, draft.vaults)
-        beside = [] if draft.told is None else draft.told.beside
-        told = Told() if guarding is None else guarding.told
-        told.beside = beside
-        draft.told = told if guarding is not None or beside else None
+            told = None if guarding is None else guarding.told
+        if before is not None and before.beside:
+            told = told or Told()
+            told.beside = before.beside
+        draft.told = told
         return guarding
 
     def _is_lost(self, outcome: Outcome) -> bool:
