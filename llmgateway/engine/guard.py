@@ -49,6 +49,8 @@ class Matter:
         self._format = wire
         self._slots: list[Slot] | None = None
         self._before: list[str] = []
+        self._seen: dict[str | None, list[tuple[Group, Subject]]] = {}
+        """By scope, what checks have been given since the last change; None: of no text."""
 
     @classmethod
     def of(cls, wire: Format, body: JSON, part: Part, base: Subject, *, may_change: bool) -> Matter:
@@ -73,7 +75,16 @@ class Matter:
         return self._slots
 
     def subjects(self, check: BoundCheck) -> list[tuple[Group, Subject]]:
-        """Return what a check looks at, one by one."""
+        """Return what a check looks at, one by one; many checks look at the same."""
+        if masks_all(check):
+            return self._subjects(check)
+        scope = check.scope if check.bound.check.needs_text else None
+        found = self._seen.get(scope)
+        if found is None:
+            found = self._seen[scope] = self._subjects(check)
+        return found
+
+    def _subjects(self, check: BoundCheck) -> list[tuple[Group, Subject]]:
         base, stage = self._base, self._base.stage
         if self._format is not None:
             is_input = stage == "input"
@@ -112,7 +123,9 @@ class Matter:
             self.settle()
             self._format.insert(self.body, verdict.insert.role, verdict.insert.text)
             self._slots, changed = None, True
-        self.changed = self.changed or changed
+        if changed:
+            self.changed = True
+            self._seen.clear()
         return changed
 
     def restore(self, vault: Vault) -> None:
@@ -246,7 +259,8 @@ class Runner:
 
         In their order where any may change something, else side by side.
         """
-        if len(hooks) < 2 or any(hook.may_change for hook in hooks):
+        checks = [check for hook in hooks for check in hook.checks]
+        if not _waits(checks) or any(hook.may_change for hook in hooks):
             results = [await self._hook(hook, matter) for hook in hooks]
         else:
             results = list(await asyncio.gather(*[self._hook(hook, matter) for hook in hooks]))
