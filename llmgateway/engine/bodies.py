@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from llmgateway.redaction import redacted_text
 from llmgateway.types.http import RawHeaders
@@ -11,6 +11,8 @@ _BEYOND_BYTES = 4096
 """What is looked at beyond the bound, so that it cuts no secret in two, which none would know."""
 _TEXTS = ("json", "text/", "xml", "x-www-form-urlencoded", "event-stream")
 _LONGEST_TYPE = 100
+Masked = Callable[[str], str]
+"""Takes out of a text what guardrails mask."""
 
 
 class Bodies:
@@ -21,7 +23,7 @@ class Bodies:
     def __init__(self, bound: int) -> None:
         self._bound = bound
         """Bytes that are kept of each."""
-        self._request: str | None = None
+        self._request: _Kept | str | None = None
         self._answer: _Kept | None = None
 
     def take_request(
@@ -32,9 +34,8 @@ class Bodies:
         A body without a type is JSON; whoever takes others asks for a type.
         """
         if isinstance(raw, bytes):
-            kept = _Kept(content_type or "application/json", self._bound)
-            kept.add(raw)
-            self._request = kept.text()
+            self._request = _Kept(content_type or "application/json", self._bound)
+            self._request.add(raw)
         else:
             self._request = _told(content_type, declared)
 
@@ -52,12 +53,20 @@ class Bodies:
     @property
     def request(self) -> str | None:
         """The request's body for the log; None if there was none, or it was not read."""
-        return self._request
+        return self.texts(str)[0]
 
     @property
     def answer(self) -> str | None:
         """The answer's, as far as it has gone out; None if it has no body."""
-        return None if self._answer is None else self._answer.text()
+        return self.texts(str)[1]
+
+    def texts(self, masked: Masked) -> tuple[str | None, str | None]:
+        """Return both, without what guardrails mask."""
+        asked, answer = self._request, self._answer
+        return (
+            asked.text(masked) if isinstance(asked, _Kept) else asked,
+            None if answer is None else answer.text(masked),
+        )
 
 
 class _Kept:
@@ -80,13 +89,13 @@ class _Kept:
             self._pieces.append(piece[: self._room])
             self._room -= len(self._pieces[-1])
 
-    def text(self) -> str | None:
-        """Return what is kept, without secrets; a cut shows."""
+    def text(self, masked: Masked) -> str | None:
+        """Return what is kept, without secrets; a cut shows, and is made after the masks."""
         if not self._size:
             return None
         if not self._is_text:
             return _told(self._content_type, self._size)
-        text = redacted_text(b"".join(self._pieces).decode("utf-8", "replace"))
+        text = masked(redacted_text(b"".join(self._pieces).decode("utf-8", "replace")))
         if self._size <= self._bound:
             return text
         whole = text.encode()

@@ -324,7 +324,8 @@ class Draft:
         if self._finished:
             return
         self._finished = True
-        bodies, told = self.bodies, self.told
+        told = self.told
+        request, answer = (None, None) if self.bodies is None else self.bodies.texts(self._masked)
         self._recorder.take(
             Record(
                 id=self._record_id,
@@ -351,8 +352,8 @@ class Draft:
                 dropped=tuple(map(_clean, self.dropped)),
                 adjusted=tuple(map(_clean, self.adjusted)),
                 user=self.user,
-                request_body=None if bodies is None else self._masked(bodies.request),
-                response_body=None if bodies is None else self._masked(bodies.answer),
+                request_body=request,
+                response_body=answer,
                 hook_results=None if told is None else bare_results(told.for_record()),
             ),
             told if told is not None and told.beside else None,

@@ -81,7 +81,7 @@ async def send(
     """Send a prompt through a door, to a provider that repeats it."""
     hooks = more.pop("hooks", [PII])
     stated = {"input_guardrails": hooks, **more.pop("guardrails", {})}
-    settings: dict[str, Any] = {"log_bodies": logs}
+    settings: dict[str, Any] = {"log_bodies": logs, "limits": more.pop("limits", {})}
     config: dict[str, Any] = {"provider": way.provider}
     (settings if by == "settings" else config).update(stated)
     steps = more.pop("steps", [parrot(way.parrot, it.number, is_stream)])
@@ -328,6 +328,18 @@ async def test_records_are_without_what_the_checks_own_parameters_found(reversib
 
     assert [] == leaked(it, metadata=record.metadata, request=record.request_body)
     assert [] == leaked(it, answer=record.response_body)
+
+
+async def test_a_cut_of_a_logged_body_leaves_no_half_of_a_value() -> None:
+    it = prompt(1008)
+    it.last = f"{'word ' * 200} {it.last}"
+    mail = next(value for value in it.values if "@" in value)
+    it.user = f"from {mail}"
+    whole = (await send(it, NATIVE[0], is_stream=False)).transport.bodies[0]
+    for bound in range(200, len(whole), 97):
+        answer = await send(it, NATIVE[0], is_stream=False, limits={"max_logged_body_bytes": bound})
+        assert answer.record.request_body
+        assert mail.partition(".")[0] not in answer.record.request_body
 
 
 def test_no_repr_has_a_value() -> None:
