@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,5 +57,10 @@ def run(script: str, kind: str, before: str = "") -> str:
             check=False,
             cwd=ROOT,
         )
-    assert ("", 0) == (done.stderr, done.returncode), (done.returncode, done.stderr)
+    # That a step of a task was slow is told of the machine, not of the code.
+    told = [line for line in done.stderr.splitlines() if not _SLOW.fullmatch(line)]
+    assert ([], 0) == (told, done.returncode), (done.returncode, done.stderr)
     return done.stdout
+
+
+_SLOW = re.compile(r"Executing <.*> took [0-9.]+ seconds")
