@@ -187,7 +187,7 @@ class Engine:
                 break
             _settle(draft, outcome)
             await outcome.discard()
-            if step[0]:
+            if not outcome.is_denied:
                 await self.world.sleep(step[0])
             waits = step[1]
         return Tried(outcome.status, outcome, target, prepared, tries, count)
