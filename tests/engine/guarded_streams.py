@@ -46,7 +46,7 @@ def _named(*payloads: dict[str, Any]) -> Scripted:
 
 def message_events(*texts: str) -> Scripted:
     """Return Anthropic's stream."""
-    start = {
+    start: dict[str, Any] = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
