@@ -330,6 +330,15 @@ async def test_records_are_without_what_the_checks_own_parameters_found(reversib
     assert [] == leaked(it, answer=record.response_body)
 
 
+async def test_records_are_masked_as_the_checks_are_stated_whatever_their_scope() -> None:
+    it, stated = prompt(1009), {"redact": True, "regions": ["DE"]}
+    it.note = "030 901821"
+    hooks = [{"default.pii": stated, "scope": "last"}]
+    record = (await send(it, NATIVE[0], is_stream=False, hooks=hooks)).record
+
+    assert it.note not in str(record.metadata) + str(record.request_body)
+
+
 async def test_a_cut_of_a_logged_body_leaves_no_half_of_a_value() -> None:
     it = prompt(1008)
     it.last = f"{'word ' * 200} {it.last}"
