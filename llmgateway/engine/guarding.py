@@ -89,19 +89,18 @@ class Guarding:
         """Return the results of what is demanded of a proxied body that is no JSON object."""
         if asked is not None or self._call.endpoint != "proxy" or self._call.raw == b"":
             return []
-        hooks = [hook for hook in self._guards.inputs if _must_read(hook)]
+        hooks = [_part_of(hook, True) for hook in self._guards.inputs if _must_read(hook)]
         return [self._runner.unread(hook, _UNREADABLE) for hook in hooks]
 
     def _hooks(self, hooks: Sequence[BoundHook], has_texts: bool) -> Sequence[BoundHook]:
-        """Return those that have anything to look at here.
+        """Return those that have anything to look at here, with such checks.
 
-        A proxied body is looked at by what the operator demands, and where a hook names a scope.
+        A proxied body is looked at by what is demanded, and where a hook is closed or has a scope.
         """
-        if not has_texts:
-            return [hook for hook in hooks if not hook.reads_text]
-        if self._call.endpoint == "proxy":
-            return [h for h in hooks if h.is_closed or h.hook.scope or not h.reads_text]
-        return hooks
+        if has_texts and self._call.endpoint != "proxy":
+            return hooks
+        parts = [h if has_texts and _is_for_any(h) else _part_of(h, False) for h in hooks]
+        return [part for part in parts if part.checks]
 
     def _matter(
         self, stage: Stage, hooks: Sequence[BoundHook], body: JSON, *, is_masked: bool = False
@@ -254,6 +253,17 @@ def _beside(hooks: Sequence[BoundHook]) -> tuple[list[BoundHook], list[BoundHook
     split = changing.index(True) if True in changing else len(hooks)
     first, later = hooks[:split], hooks[split:]
     return [h for h in first if h.hook.is_async], [h for h in later if h.hook.is_async]
+
+
+def _is_for_any(hook: BoundHook) -> bool:
+    """Tell whether a hook is for bodies too of which only the usual names of texts are known."""
+    return hook.is_demanded or hook.is_closed or hook.hook.scope is not None
+
+
+def _part_of(hook: BoundHook, of_text: bool) -> BoundHook:
+    """Return a hook with only those checks that are, or are not, about what is said."""
+    checks = tuple([one for one in hook.checks if one.bound.check.needs_text is of_text])
+    return hook if len(checks) == len(hook.checks) else replace(hook, checks=checks)
 
 
 def _must_read(hook: BoundHook) -> bool:

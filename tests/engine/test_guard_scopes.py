@@ -481,3 +481,78 @@ async def test_guardrails_that_change_nothing_forward_the_same_values() -> None:
     got = await ask({"input_guardrails": [no("bad")]}, chat(), body=body)
 
     assert body == got.sent
+
+
+# ---- Gemini's embeddings, and counts of tokens
+
+_CONTENT = {"parts": [{"text": "so bad"}]}
+
+
+@pytest.mark.parametrize("provider", ["google", "openai"])
+@pytest.mark.parametrize("operation", ["embedContent", "batchEmbedContents"])
+async def test_geminis_embeddings(provider: str, operation: str) -> None:
+    one = {"model": "models/m", "content": _CONTENT}
+    body = {"requests": [one]} if operation.startswith("batch") else one
+    path = f"/v1beta/models/m:{operation}"
+    vector = {"embeddings": [{"values": [0.5]}], "embedding": {"values": [0.5]}}
+    hook = no("bad", deny=True)
+    got = await ask({"provider": provider, "input_guardrails": [hook]}, body=body, path=path)
+    masked = await ask(
+        {"provider": provider, "input_guardrails": [MASK]},
+        json(vector if provider == "google" else VECTORS),
+        body=body,
+        path=path,
+    )
+
+    assert 446 == got.status
+    assert 200 == masked.status
+    assert b"so ***" in masked.transport.bodies[0]
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "body"),
+    [
+        (
+            "anthropic",
+            "/v1/messages/count_tokens",
+            {"model": "m", "messages": [{"role": "user", "content": "so bad"}]},
+        ),
+        ("google", "/v1beta/models/m:countTokens", {"contents": [{"role": "user", **_CONTENT}]}),
+    ],
+)
+async def test_what_is_sent_to_be_counted_is_guarded(provider: str, path: str, body: Any) -> None:
+    config = {"provider": provider, "input_guardrails": [MASK]}
+    count = {"input_tokens": 3, "totalTokens": 3}
+    got = await ask(config, json(count), body=body, path=path)
+    denied_ = await ask(
+        {"provider": provider, "input_guardrails": [no("bad", deny=True)]}, body=body, path=path
+    )
+
+    assert (200, 446) == (got.status, denied_.status)
+    assert b"so ***" in got.transport.bodies[0]
+
+
+@pytest.mark.parametrize("path", ["/v1/moderations", "/v1/audio/speech"])
+async def test_other_texts_that_are_sent(path: str) -> None:
+    body = {"model": "m", "input": "so bad", "voice": "v"}
+    got = await ask({"input_guardrails": [no("bad", deny=True)]}, body=body, path=path)
+    masked = await ask({"input_guardrails": [MASK]}, json({"results": []}), body=body, path=path)
+
+    assert 446 == got.status
+    assert "so ***" == masked.sent["input"]
+
+
+async def test_where_no_text_can_be_read_the_other_checks_of_a_hook_still_run() -> None:
+    both = {**no("bad"), "trial.about": {"allowed": ["chat"]}, "deny": True}
+    status, body, _ = await transcribe({"input_guardrails": [both]}, json({"text": "fine"}))
+    (hook,) = orjson.loads(body)["hook_results"]["before_request_hooks"]
+
+    assert 446 == status
+    assert ["trial.about"] == [check["id"] for check in hook["checks"]]
+
+
+async def test_what_is_demanded_looks_at_proxied_bodies_also_where_it_fails_open() -> None:
+    settings = {"input_guardrails": [no("bad", deny=True, fail_on_error=False)]}
+    got = await ask({}, body={"prompt": "so bad"}, path="/v1/other/thing", settings=settings)
+
+    assert 446 == got.status
