@@ -242,7 +242,7 @@ class Engine:
         try:
             outcome = await attempt(call, target, prepared, self.settings, self.world)
             if guarding is not None:
-                outcome = await guarding.check_answer(outcome, prepared)
+                outcome = await _checked(guarding, outcome, prepared)
         except BaseException as raised:
             if isinstance(raised, GatewayError):
                 error = raised
@@ -307,6 +307,15 @@ def _error_headers(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[byte
     """Return a provider's head for a body that we have written anew."""
     kept = tuple((n, v) for n, v in headers if n not in (b"content-type", b"content-disposition"))
     return ((b"content-type", b"application/json"), *kept)
+
+
+async def _checked(guarding: Guarding, outcome: Outcome, prepared: Prepared) -> Outcome:
+    """Have an answer judged; what ends the judging lets the upstream go as well."""
+    try:
+        return await guarding.check_answer(outcome, prepared)
+    except BaseException:
+        await outcome.discard()
+        raise
 
 
 def _settle(draft: Draft, outcome: Outcome) -> None:

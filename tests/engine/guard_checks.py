@@ -76,6 +76,13 @@ async def hangs(subject: Subject) -> Verdict:
     return Verdict(True)
 
 
+@check("trial.waits", window_limit=3)
+async def waits(subject: Subject) -> Verdict:
+    """Never end; may be used on windows."""
+    await asyncio.Event().wait()
+    return Verdict(True)
+
+
 @check("trial.blocks")
 def blocks(subject: Subject) -> Verdict:
     """Block until the test is over."""

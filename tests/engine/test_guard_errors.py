@@ -18,7 +18,7 @@ from llmgateway.types.http import Headers, HTTPRequest
 from tests.engine import guard_checks
 from tests.engine.guard_checks import LIES, SECRET
 from tests.engine.guarded import ask
-from tests.scripted import ScriptedTransport, chat, world
+from tests.scripted import ScriptedTransport, chat, delta, events, stream, world
 
 
 @pytest.fixture(autouse=True)
@@ -297,3 +297,35 @@ async def test_no_schema_fetches_anything_or_takes_long(schema: Any) -> None:
     assert got.status in (200, 246, 400, 446)
     assert len(got.transport.requests) <= 1
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("mode", ["hold", "window", None])
+async def test_a_client_that_leaves_while_an_answer_is_judged_lets_the_provider_go(
+    mode: str | None,
+) -> None:
+    hook: dict[str, Any] = {"trial.hangs": {}, "deny": True}
+    answer = chat("Bat")
+    if mode is not None:
+        answer = stream(*events(delta("Bat"), done=False), asyncio.Event())
+        hook = {"trial.waits": {}, "deny": True, "stream_mode": mode}
+    gate = Gate()
+    gate.transport.steps.append(answer)
+    config = {"provider": "openai", "output_guardrails": [hook]}
+    headers = Headers.of(
+        content_type="application/json",
+        authorization="Bearer sk-own",
+        x_portkey_config=orjson.dumps(config).decode(),
+    )
+    body = orjson.dumps({**asked(), "stream": mode is not None})
+    request = HTTPRequest("POST", "/v1/chat/completions", "", headers, body)
+    task = asyncio.create_task(gate.gateway.handle(request))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await gate.gateway.aclose()
+    (record,) = gate.records.all()
+
+    assert answer.closed
+    assert 499 == record.status
+    assert {asyncio.current_task()} == asyncio.all_tasks()
