@@ -13,9 +13,10 @@ from llmgateway.codecs.messages import MESSAGES_DOOR
 from llmgateway.codecs.responses import RESPONSES_DOOR
 from llmgateway.codecs.slots import Part, Place, SlotKind
 
+GIVEN: list[dict[str, Any]] = [{}, {"arguments": ""}, {"arguments": "{}"}, {"arguments": {}}]
 CALLED: list[Any] = [
     (CHAT_DOOR, {"choices": [{"message": {"tool_calls": [{"function": {"name": "go", **given}}]}}]})
-    for given in ({}, {"arguments": ""}, {"arguments": "{}"}, {"arguments": {}})
+    for given in GIVEN
 ] + [
     (MESSAGES_DOOR, {"content": [{"type": "tool_use", "id": "1", "name": "go", "input": {}}]}),
     (RESPONSES_DOOR, {"output": [{"type": "function_call", "name": "go", "arguments": ""}]}),
