@@ -300,19 +300,22 @@ class Runner:
         started = self.world.monotonic()
         data: Any = None
         log: Any = None
-        verdict, transformed, error = True, False, None
-        try:
-            for group, subject in matter.subjects(check):
+        passed, transformed, error = True, False, None
+        for group, subject in matter.subjects(check):
+            try:
                 found = await self.judge(hook, check, subject)
-                if data is None or (verdict and not found.passed):
+                if data is None or (passed and not found.passed):
                     data, log = dict(found.data), found.log
-                verdict = verdict and found.passed
+                passed = passed and found.passed
                 transformed = matter.apply(group, found) or transformed
-        except CheckFailed as failed:
-            verdict, error = False, {"name": "CheckFailed", "message": str(failed)}
-        except Exception as raised:
-            log_failure(check, raised)
-            verdict, error = False, {"name": "Error", "message": UNKNOWN}
+            except CheckFailed as failed:
+                error = {"name": "CheckFailed", "message": str(failed)}
+            except Exception as raised:
+                log_failure(check, raised)
+                error = {"name": "Error", "message": UNKNOWN}
+        # That one choice has failed counts, whatever could not be decided of another.
+        error = error if passed else None
+        verdict = passed and error is None
         return self.told(check, started, verdict, data, transformed, log, error)
 
     def unread(self, hook: BoundHook, why: str = OUT_OF_BOUNDS) -> HookResult:

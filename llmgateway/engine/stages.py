@@ -12,14 +12,11 @@ from typing import Any, Protocol
 
 from llmgateway.codecs.slots import Slot
 from llmgateway.engine.bind import BoundCheck, BoundHook
-from llmgateway.engine.guard import UNKNOWN, Runner, log_failure
+from llmgateway.engine.guard import UNKNOWN, Runner, log_failure, log_failure
 from llmgateway.guardrails import CheckFailed, Subject, Verdict
 from llmgateway.guardrails.declare import Cut
 from llmgateway.guardrails.pii import StreamMask, Vault
-from llmgateway.redaction import redacting_logger
 from llmgateway.types import JSON
-
-logger = redacting_logger(__name__)
 
 _LARGE = 8192
 """Characters of one piece that are masked in a thread, since they take some ms."""

@@ -141,8 +141,8 @@ class Patience:
 
     def ask(self) -> None:
         """Raise `CheckFailed` where it has."""
-        # This clock is cheap, but runs while others do; that one is dear (300 us in some sandboxes),
-        # so it is read only where the search has taken some time already.
+        # This clock is cheap, but runs while others do; that one is dear (300 us where system calls
+        # are caught), so it is read only where the search has taken some time already.
         if time.perf_counter() < self._look:
             return
         now = time.thread_time()

@@ -348,3 +348,33 @@ async def test_a_watched_stream_passes_byte_by_byte() -> None:
     assert answered.raw.startswith(plain[:end])
     assert answered.raw.endswith(plain[end:])
     assert 1 == len(results_of(answered))
+
+
+NOT_APPLE = {"default.regexMatch": {"rule": "Apple", "not": True}, "deny": True}
+
+
+@pytest.mark.parametrize("apple", [0, 1])
+@pytest.mark.parametrize("mode", [None, "hold", "window"])
+async def test_a_choice_without_text_hides_no_other(apple: int, mode: str | None) -> None:
+    """The check cannot decide over no text, which counts as passed here."""
+    message = {"role": "assistant", "content": "A fine Apple"}
+    choices = [
+        {"index": index, "message": message if index == apple else {"role": "assistant"}}
+        for index in range(2)
+    ]
+    chunks = [piece("A fine Apple", index=apple), piece(None, "stop", index=1 - apple)]
+    script = stream(*events(*chunks, piece(None, "stop", index=apple)))
+    if mode is None:
+        script = Scripted(chunks=[orjson.dumps({"id": "c", "choices": choices})])
+    hook = NOT_APPLE if mode is None else {**NOT_APPLE, "stream_mode": mode}
+    body = {**ASKED, "stream": mode is not None}
+    answered = await ask({"output_guardrails": [hook]}, script, body=body)
+
+    assert 446 == answered.record.status
+
+
+async def test_what_must_be_found_needs_the_whole_text() -> None:
+    hook = {"default.pii": {"categories": ["EMAIL_ADDRESS"], "not": True}, "deny": True}
+    answered = await guarded([hook], chat_events("Dear reader, write ", "to a@b.example.com"))
+
+    assert (200, "hold") == (answered.status, answered.headers[MODE])

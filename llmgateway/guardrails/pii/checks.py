@@ -80,6 +80,8 @@ def _limit(looked_of: Callable[[Arguments], Looked]) -> Callable[[Arguments], in
         compile_own("x")
         if "PHONE_NUMBER" in looked.kinds:
             library()
+        if arguments.get("not_") and not _redacts(arguments):
+            return None  # what must be found may stand anywhere in the whole
         return window_limit(looked.kinds)
 
     return limit
