@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from llmgateway.codecs.slots import Slot
 from llmgateway.engine.bind import BoundCheck, BoundHook
-from llmgateway.engine.guard import UNKNOWN, Runner, log_failure, log_failure
+from llmgateway.engine.guard import UNKNOWN, Runner, log_failure
 from llmgateway.guardrails import CheckFailed, Subject, Verdict
 from llmgateway.guardrails.declare import Cut
 from llmgateway.guardrails.pii import StreamMask, Vault
