@@ -43,6 +43,15 @@ class BoundCheck:
     fails_on_error: bool
     """Whether an `error` verdict counts as failed."""
 
+    @property
+    def masks(self) -> bool:
+        """Whether it is there to change texts.
+
+        Where it could not and that counts as failed, the call ends, although its hook denies
+        nothing else: what should have been masked must not pass as it is.
+        """
+        return self.bound.may_change and self.bound.check.needs_text
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundHook:

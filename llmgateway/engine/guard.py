@@ -202,7 +202,7 @@ class HookResult:
     @property
     def denies(self) -> bool:
         """Whether the call must not go on."""
-        return self.hook.hook.deny and not self.passed
+        return bool(self.told["deny"])
 
 
 @dataclass(slots=True)
@@ -278,8 +278,12 @@ class Runner:
 
     def result(self, hook: BoundHook, told: list[JSON], started: float) -> HookResult:
         """Return what a hook comes to, by what its checks have said."""
-        passed = all(_passes(one) for one in told)
+        passed = all(passes(one) for one in told)
         stated = hook.hook
+        is_unmasked = any(
+            check.masks and not passes(one) and "error" in one
+            for check, one in zip(hook.checks, told, strict=True)
+        )
         return HookResult(
             hook,
             {
@@ -292,7 +296,7 @@ class Runner:
                 "async": stated.is_async,
                 "type": stated.kind,
                 "created_at": self._now(),
-                "deny": stated.deny and not passed and not stated.is_async,
+                "deny": (stated.deny and not passed or is_unmasked) and not stated.is_async,
             },
         )
 
@@ -425,7 +429,7 @@ def _waits(checks: Sequence[BoundCheck]) -> bool:
     return len(waiting) > 1
 
 
-def _passes(told: JSON) -> bool:
+def passes(told: JSON) -> bool:
     return bool(told["verdict"]) or ("error" in told and not told["fail_on_error"])
 
 

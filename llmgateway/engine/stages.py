@@ -57,7 +57,7 @@ class Tally:
             told = {"name": "Error", "message": UNKNOWN}
         if self.verdict or self.error is not None:
             self.verdict, self.error = False, told
-        if self.check.fails_on_error and self.hook.hook.deny:
+        if self.check.fails_on_error and (self.hook.hook.deny or self.check.masks):
             raise Denied
 
     def note(self, found: Verdict) -> None:
