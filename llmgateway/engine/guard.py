@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -386,8 +387,14 @@ class Runner:
         return round((self.world.monotonic() - started) * 1000)
 
     def _now(self) -> str:
-        moment = datetime.fromtimestamp(self.world.time(), UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return _written(int(self.world.time() * 1000))
+
+
+@lru_cache(maxsize=4)
+def _written(milliseconds: int) -> str:
+    """Return a moment as ISO 8601 has it; many checks end in the same one."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _verdict(found: Any, check: BoundCheck, subject: Subject) -> Verdict:
