@@ -1,4 +1,4 @@
-"""System checks of guardrails: those that name what is not there are told before a call finds out."""
+"""System checks of guardrails, which name what is not there before a call finds out."""
 
 from __future__ import annotations
 

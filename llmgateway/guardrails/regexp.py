@@ -141,7 +141,7 @@ class Patience:
 
     def ask(self) -> None:
         """Raise `CheckFailed` where it has."""
-        # This clock is cheap, but runs while others do; that one is dear (300 us where system calls
+        # This clock is cheap, but runs while others do; that one is dear (300 us where calls of it
         # are caught), so it is read only where the search has taken some time already.
         if time.perf_counter() < self._look:
             return
