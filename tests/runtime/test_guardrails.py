@@ -9,6 +9,7 @@ from tests.runtime.test_gevent import PATCHED
 
 CHECKS = """
 import logging, time
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # slow callbacks, on a busy machine
 logging.getLogger("llmgateway.engine.pool").disabled = True  # it tells of what hangs
 from llmgateway.guardrails import Subject, Verdict, check
 from llmgateway.settings import Limits
