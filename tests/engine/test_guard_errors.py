@@ -60,7 +60,7 @@ async def test_a_check_that_raises_is_an_error_without_its_words(
 @pytest.mark.parametrize("name", [*RAISING, "fails", "hangs", "blocks"])
 @pytest.mark.parametrize("stage", ["input", "output"])
 async def test_where_it_is_closed_it_denies_and_others_still_tell(name: str, stage: str) -> None:
-    both = {f"trial.{name}": {}, "trial.quick": {}, "deny": True, "timeout_ms": 50}
+    both = {f"trial.{name}": {}, "trial.quick": {}, "deny": True, "timeout_ms": 500}
     script = [] if stage == "input" else [chat()]
     config = {f"{stage}_guardrails": [{**both, "fail_on_error": True}, hook("quick")]}
     got = await ask(config, *script)
