@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
@@ -32,6 +32,8 @@ class _Stated:
     trusted: bool
     slugs: frozenset[str] = frozenset()
     hooks: ConfigHooks = ConfigHooks()
+    is_settings: bool = False
+    """Whether it stands in the settings: its guardrails are the operator's, and fail closed."""
 
 
 _NONE = _Stated(DEFAULT_CONFIG, False)
@@ -56,7 +58,9 @@ class Compiler:
         self._settings = settings
         self._documents = documents
         default = None if settings.config is None else parse_config(settings.config)
-        self._default = _NONE if default is None else _stated(default, True)
+        self._default = (
+            _NONE if default is None else replace(_stated(default, True), is_settings=True)
+        )
         most = settings.limits.max_compiled_configs
         self._parsed = lru_cache(maxsize=most)(_parsed)
         self._resolved = lru_cache(maxsize=most)(self._resolve)
@@ -130,7 +134,7 @@ class Compiler:
             trusted=stated.trusted,
             virtual_keys={key.slug: key for key in keys},
         )
-        return self._guardrails.guarded(plan, demands)
+        return self._guardrails.guarded(plan, demands, closed=stated.is_settings)
 
 
 def _parsed(text: str, trusted: bool) -> _Stated:

@@ -119,8 +119,8 @@ class Guardrails:
         saved = [await self._documents.guardrail(workspace, *one) for one in wanted]
         return replace(found, saved=tuple(saved), wanted=wanted)
 
-    def guarded(self, plan: Plan, demands: Demands) -> Plan:
-        """Return a plan whose targets have their guardrails.
+    def guarded(self, plan: Plan, demands: Demands, *, closed: bool = False) -> Plan:
+        """Return a plan whose targets have their guardrails; `closed`: the config is the settings'.
 
         Raises `InvalidConfig` that names what is wrong by its JSON path.
         """
@@ -148,7 +148,7 @@ class Guardrails:
             key = tuple(map(id, groups))
             if key not in bound_of:
                 inputs, outputs = groups[0] + groups[1], groups[2] + groups[3]
-                bound_of[key], wrong = binder.bind(inputs, outputs, closed=False)
+                bound_of[key], wrong = binder.bind(inputs, outputs, closed=closed)
                 faults += wrong
             targets[path] = replace(target, guards=first.joined(bound_of[key]).joined(last))
         if faults:

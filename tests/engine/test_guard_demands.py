@@ -177,6 +177,12 @@ async def test_what_cannot_decide_denies_where_it_is_demanded(
     assert (status != 200) is told["checks"][0]["fail_on_error"]
 
 
+async def test_the_settings_own_config_fails_closed() -> None:
+    config = {"provider": "openai", "input_guardrails": [UNDECIDED]}
+
+    assert 446 == (await Given(settings={"config": config}).ask(""))[0]
+
+
 async def test_a_check_says_for_itself() -> None:
     open_check = {"default.regexMatch": {"rule": "a", "failOnError": False}, "deny": True}
     closed_check = {"default.regexMatch": {"rule": "a", "failOnError": True}, "deny": True}
