@@ -26,7 +26,7 @@ from llmgateway.engine.prepare import Prepared, prepare
 from llmgateway.engine.recorder import Draft, name_of
 from llmgateway.engine.retry import Waits, is_retriable, next_wait
 from llmgateway.engine.routing import Walk, walk
-from llmgateway.engine.streaming import EventStream, StreamBody
+from llmgateway.engine.streaming import PlainStream, StreamBody
 from llmgateway.engine.world import World
 from llmgateway.errors import (
     ClientDisconnected,
@@ -327,7 +327,8 @@ def _settle(draft: Draft, outcome: Outcome) -> None:
 
 def _describe(draft: Draft, tried: Tried) -> None:
     draft.usage = tried.outcome.usage
-    draft.stream = isinstance(tried.outcome.stream, EventStream)
+    stream = tried.outcome.stream
+    draft.stream = stream is not None and not isinstance(stream, PlainStream)
     if tried.prepared is not None:
         draft.model = tried.prepared.model
         draft.dropped = tried.prepared.dropped

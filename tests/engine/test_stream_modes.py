@@ -9,6 +9,8 @@ import pytest
 from llmgateway.config import parse_hooks
 from llmgateway.engine.bind import Binder
 from llmgateway.guardrails import builtin
+from tests.engine.guarded import ASKED, ask
+from tests.scripted import delta, events, stream
 
 _NONE = {"default.contains": {"operator": "none", "words": ["x"]}}
 _MASK = {"default.regexReplace": {"rule": "/x/g"}}
@@ -46,3 +48,13 @@ def test_windows_are_refused_where_a_check_needs_the_whole_text(checks: dict[str
 def _bound(hook: dict[str, Any]) -> Any:
     hooks = parse_hooks([hook], "output", "output_guardrails")
     return Binder(builtin()).bind((), hooks, closed=False)
+
+
+@pytest.mark.parametrize("mode", ["hold", "window", "monitor"])
+async def test_the_log_knows_a_guarded_stream_for_one(mode: str) -> None:
+    hook = {**_NONE, "deny": True, "stream_mode": mode}
+    script = stream(*events(delta("Bat"), delta(finish="stop")))
+
+    answered = await ask({"output_guardrails": [hook]}, script, body={**ASKED, "stream": True})
+
+    assert (200, "Bat", True) == (answered.status, answered.text, answered.record.stream)
