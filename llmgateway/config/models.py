@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from llmgateway.config.hooks import AnyHook, SavedHook
+from llmgateway.config.hooks import AnyHook
 from llmgateway.types import JSON
 from llmgateway.types.value import value
 
@@ -173,15 +173,6 @@ class Config:
     def slugs(self) -> frozenset[str]:
         """The slugs that its leaves may mean virtual keys by."""
         return frozenset(slug for leaf in self.leaves() if (slug := leaf.slug) is not None)
-
-    @property
-    def guardrail_slugs(self) -> frozenset[str]:
-        """The slugs of the saved guardrails that hold for its leaves."""
-        # By identity, since hooks hold dicts and leaves share them.
-        groups = {id(group): group for leaf in self.leaves() for group in leaf.policy.hook_groups}
-        return frozenset(
-            hook.slug for group in groups.values() for hook in group if isinstance(hook, SavedHook)
-        )
 
 
 def leaves_of(node: Node) -> Iterator[Leaf]:

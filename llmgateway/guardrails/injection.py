@@ -57,7 +57,7 @@ def prompt_injection(
     Each shape that a text has adds to its score: two of 0.4 make 0.64. Shapes are known for
     English, and for taking back instructions in German, French and Spanish. At the input the user's
     texts and the tools' results are looked at, wherever they stand in the request; at the output
-    all of the answer. Texts over 1 MiB are an error. No text passes.
+    all of the answer. Texts over 1 MiB are an error. A request without text passes.
 
     Args:
         threshold: The score from 0 to 1 from which a text fails. 0.5 is what one sure shape or two

@@ -73,7 +73,8 @@ def language(
     Each text is judged for itself, so one foreign turn is not outvoted by others. A text with less
     than 20 letters (5 of Chinese, Japanese or Korean), and one whose likeliest language has less
     than `min_confidence`, is undecided. Of a long text eight pieces of 500 characters are looked
-    at, together; a text in several languages counts as the one that prevails. No text passes.
+    at, together; a text in several languages counts as the one that prevails. What has no text
+    passes.
 
     Args:
         languages: ISO 639 codes (`en`, `eng`), English names, or Portkey's forms (`eng_Latn`).

@@ -30,7 +30,7 @@ async def moderation(
     """Pass when a moderation model flags none of the texts.
 
     One call judges all texts in scope. A category that is asked for and that the model does not
-    tell is an error, so a misspelled one never passes. No text passes, without a call.
+    tell is an error, so a misspelled one never passes. What has no text passes, without a call.
 
     Args:
         model: The model to ask, with its provider where there are several:

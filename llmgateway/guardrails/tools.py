@@ -39,8 +39,8 @@ def tool_calls(
     Names are compared exactly. Arguments that are no JSON object fail, and so does a member that
     stands there twice: two readers would read two values. Tools that take free text (OpenAI's
     custom tools) fail only where they have a schema. A call whose tool is not told where its
-    arguments stand is an error where names matter. No call passes, and one without any arguments
-    has an empty object of them.
+    arguments stand is an error where names matter. An answer without calls passes; a call
+    without any arguments has an empty object of them.
 
     Args:
         allowed: The only tools that may be called; an empty list allows none.

@@ -150,7 +150,6 @@ def test_a_saved_guardrail_is_named_by_its_slug(
     found = hooks(key, {"contains": {}}, element)
 
     assert SavedHook(slug, version, f"{key}[1]") == found[1]
-    assert {slug} == parse_config(PLAIN | {key: [element]}).guardrail_slugs
 
 
 @pytest.mark.parametrize("key", ["input_mutators", "output_mutators"])
@@ -300,18 +299,6 @@ def test_leaves_share_the_hooks_that_they_inherit() -> None:
     assert 50 == len(policies)
     assert 1 == len({id(policy.input_hooks) for policy in policies})
     assert 1 == len({id(policy.default_input_hooks[0]) for policy in policies})
-
-
-def test_saved_guardrails_are_those_that_hold_for_a_leaf() -> None:
-    config = branch(
-        "single",
-        PLAIN | {"input_guardrails": ["pg-a"]},
-        PLAIN | {"input_guardrails": ["pg-b@2"], "default_output_guardrails": ["pg-c"]},
-    )
-    config |= {"input_guardrails": ["pg-never"], "output_guardrails": ["pg-d", {"a": {}}]}
-
-    assert {"pg-a", "pg-b", "pg-c", "pg-d"} == parse_config(config).guardrail_slugs
-    assert frozenset() == parse_config(PLAIN).guardrail_slugs
 
 
 @pytest.mark.parametrize("key", SHORT)
