@@ -24,7 +24,6 @@ _PREFIX = "Please respond helpfully and accurately to the following: "
     blocking=False,
     changes=True,
     scope="all",
-    needs_text=False,
     window_limit=0,
 )
 def add_prefix(
@@ -34,7 +33,10 @@ def add_prefix(
     add_to_existing: Annotated[bool, "Else a message of its own goes before it."] = True,
     only_if_empty: Annotated[bool, "Leave a message alone that has words."] = False,
 ) -> Verdict:
-    """Put a text before the first message of a role, or add one; always passes."""
+    """Put a text before the first message of a role, or add one; always passes.
+
+    Not where it stands already: what others change is brought here again.
+    """
     if not prefix:
         raise CheckFailed("The prefix is empty")
     data = {
@@ -55,6 +57,9 @@ def add_prefix(
     )
     if index is not None and only_if_empty:
         return Verdict(True, {**data, "explanation": "There are words already; nothing was added"})
+    said = zip(subject.roles, subject.texts, strict=False)
+    if any(role == apply_to_role and text.startswith(prefix) for role, text in said):
+        return Verdict(True, {**data, "explanation": "The prefix is there already"})
     if index is None or not add_to_existing:
         return Verdict(True, data, insert=Insertion(apply_to_role, prefix))
     texts = list(subject.texts)
