@@ -99,6 +99,11 @@ class Matter:
         return [(group, group.subject(base)) for group in groups]
 
     @property
+    def is_asked(self) -> bool:
+        """Whether it is a request."""
+        return self._base.stage == "input"
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         """The call's, as later checks may know it."""
         return self._base.metadata
@@ -206,6 +211,16 @@ class HookResult:
         return bool(self.told["deny"])
 
 
+def is_refused(results: Sequence[HookResult]) -> bool:
+    """Tell whether what is demanded has denied something: the caller's own must not see it."""
+    return any(result.denies and result.hook.is_demanded for result in results)
+
+
+def _later(first: HookResult, again: HookResult) -> HookResult:
+    """Return which of a hook's results tells more, the second being of what has changed since."""
+    return again if not again.passed or again.told["transformed"] else first
+
+
 @dataclass(slots=True)
 class Told:
     """The results of one call's hooks so far; a retry's replace those of the try before."""
@@ -256,17 +271,29 @@ class Runner:
     """Monotonic seconds at which the whole call must have ended."""
 
     async def run(self, hooks: Sequence[BoundHook], matter: Matter) -> list[HookResult]:
-        """Run hooks over a matter and make their changes.
+        """Run hooks over a matter and make their changes: first what is demanded.
 
-        In their order where any may change something, else side by side.
+        What that denies is not for the caller's own to see. What they make of a request is judged
+        again, since it goes out; of an answer it is not, which is theirs already.
         """
-        checks = [check for hook in hooks for check in hook.checks]
-        if not _waits(checks) or any(hook.may_change for hook in hooks):
-            results = [await self._hook(hook, matter) for hook in hooks]
-        else:
-            results = list(await asyncio.gather(*[self._hook(hook, matter) for hook in hooks]))
+        demanded = [hook for hook in hooks if hook.is_demanded]
+        own = [hook for hook in hooks if not hook.is_demanded]
+        results = await self._together(demanded, matter)
+        if own and not any(result.denies for result in results):
+            added = await self._together(own, matter)
+            if matter.is_asked and any(result.told["transformed"] for result in added):
+                again = await self._together(demanded, matter)
+                results = [_later(*both) for both in zip(results, again, strict=True)]
+            results += added
         matter.settle()
         return results
+
+    async def _together(self, hooks: Sequence[BoundHook], matter: Matter) -> list[HookResult]:
+        """Run hooks in their order where any may change something, else side by side."""
+        checks = [check for hook in hooks for check in hook.checks]
+        if not _waits(checks) or any(hook.may_change for hook in hooks):
+            return [await self._hook(hook, matter) for hook in hooks]
+        return list(await asyncio.gather(*[self._hook(hook, matter) for hook in hooks]))
 
     async def _hook(self, hook: BoundHook, matter: Matter) -> HookResult:
         started = self.world.monotonic()

@@ -46,8 +46,8 @@ class Way:
     request_id: str
     hooks: Sequence[BoundHook]
     """Those that the answer waits for."""
-    begin_beside: Callable[[Matter], None]
-    """Start those that it does not."""
+    begin_beside: Callable[[Matter, bool], None]
+    """Start those that it does not; told whether what is demanded has refused it."""
     status: Callable[[int], int]
     """What becomes of a status by what the hooks have told."""
     tells_events: bool = False
@@ -327,7 +327,7 @@ class GuardedStream:
         late = await self._judge_late()
         self._has_told = True
         way.told.after = sorted_like(way.hooks, [*judged, *late])
-        way.begin_beside(self._matter())
+        way.begin_beside(self._matter(), False)
         return way.told.as_json()
 
     async def _judge_late(self) -> list[HookResult]:
@@ -336,7 +336,12 @@ class GuardedStream:
         return await self._way.runner.run(self._late, self._matter())
 
     def _matter(self) -> Matter:
-        return Matter.of_slots(list(self._texts.slots().values()), self._way.subject)
+        """Return what has been said, as the windows have let it through."""
+        slots = self._texts.slots()
+        for key, slot in slots.items():
+            passed = self._passage.passed(key)
+            slot.text = slot.text if passed is None else passed
+        return Matter.of_slots(list(slots.values()), self._way.subject)
 
     def _tell_denial(self) -> JSON:
         self._has_told = True

@@ -12,7 +12,7 @@ import orjson
 from llmgateway.codecs.base import Format
 from llmgateway.codecs.slots import Part
 from llmgateway.engine.bind import BoundHook, Guards, StreamMode
-from llmgateway.engine.guard import HookResult, Matter, Runner, Told
+from llmgateway.engine.guard import HookResult, Matter, Runner, Told, is_refused
 from llmgateway.engine.guarded import GuardedStream, Way
 from llmgateway.engine.headers import with_type
 from llmgateway.engine.held import hold
@@ -165,7 +165,8 @@ class Guarding:
         vault = self._runner.vaults.to_restore
         matter = self._matter("output", now, answer, is_masked=vault is not None)
         self.told.after = await self._runner.run(now, matter)
-        self._begin_beside("output", [hook for hook in hooks if hook.hook.is_async], matter.body)
+        beside = _shown(hooks, is_refused(self.told.after))
+        self._begin_beside("output", beside, matter.body)
         if any(result.denies for result in self.told.after):
             return Outcome.denied(HooksFailed(self.told.as_json()), outcome, outcome.usage)
         if vault is not None:
@@ -219,7 +220,7 @@ class Guarding:
 
     async def _stream(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
         assert outcome.stream is not None
-        call, beside = self._call, [hook for hook in hooks if hook.hook.is_async]
+        call = self._call
         way = Way(
             wire=self._wire,
             runner=self._runner,
@@ -228,7 +229,7 @@ class Guarding:
             limits=self._limits,
             request_id=call.trace_id,
             hooks=[hook for hook in hooks if not hook.hook.is_async],
-            begin_beside=lambda matter: self._run_beside(beside, matter),
+            begin_beside=lambda matter, refused: self._run_beside(_shown(hooks, refused), matter),
             status=self._status,
             tells_events=call.overrides.hook_events and call.overrides.strict is False,
             is_array=is_array(call),
@@ -253,6 +254,12 @@ def _beside(hooks: Sequence[BoundHook]) -> tuple[list[BoundHook], list[BoundHook
     split = changing.index(True) if True in changing else len(hooks)
     first, later = hooks[:split], hooks[split:]
     return [h for h in first if h.hook.is_async], [h for h in later if h.hook.is_async]
+
+
+def _shown(hooks: Sequence[BoundHook], refused: bool) -> list[BoundHook]:
+    """Return the hooks that run beside a call and may see an answer: of one that is refused, only
+    those that are demanded."""
+    return [hook for hook in hooks if hook.hook.is_async and (hook.is_demanded or not refused)]
 
 
 def _is_for_any(hook: BoundHook) -> bool:

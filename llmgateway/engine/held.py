@@ -13,7 +13,7 @@ from llmgateway.codecs.slots import Part, Slot, SlotKind
 from llmgateway.codecs.sse import DONE
 from llmgateway.engine.bind import StreamMode
 from llmgateway.engine.collected import Key, Keys, Rewriter, Texts, parsed, written
-from llmgateway.engine.guard import Matter
+from llmgateway.engine.guard import Matter, is_refused
 from llmgateway.engine.guarded import AFTER, BEFORE, GuardedStream, Way
 from llmgateway.engine.outcome import Outcome, Streamed
 from llmgateway.engine.streaming import done_within
@@ -128,7 +128,8 @@ async def _judged(inner: Streamed, way: Way, outcome: Outcome, pieces: list[byte
     before = {key: slot.text for key, slot in slots.items()}
     matter = Matter.of_slots(list(slots.values()), way.subject)
     way.told.after = await way.runner.run(way.hooks, matter)
-    way.begin_beside(Matter.of_slots([_copied(slot) for slot in slots.values()], way.subject))
+    copied = Matter.of_slots([_copied(slot) for slot in slots.values()], way.subject)
+    way.begin_beside(copied, is_refused(way.told.after))
     if any(result.denies for result in way.told.after):
         await inner.aclose()
         return Outcome.denied(HooksFailed(way.told.as_json()), outcome, inner.usage)

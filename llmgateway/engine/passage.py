@@ -41,6 +41,11 @@ class Passage:
         out, _ = await self._close([Slot("", _nowhere, kind=SlotKind.END, choice=-1)], ())
         return out
 
+    def passed(self, key: Key) -> str | None:
+        """Return what checks have made of a text; None where it passes as it comes."""
+        channel = self._channels.get(key)
+        return None if channel is None or channel.is_plain else "".join(channel.passed)
+
     async def _judge(self, event: Event, pairs: Pairs) -> tuple[dict[Key, str], bool]:
         """Let through what may go out of an event's texts.
 

@@ -28,6 +28,8 @@ class Channel:
     restorer: StreamRestore | None = None
     """What puts the request's own values back, where some were masked."""
     came: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    """What its stages have let through, before anything was put back."""
     out: list[str] = field(default_factory=list)
     """What went out, for what repeats it."""
 
@@ -50,6 +52,7 @@ class Channel:
             if not text:
                 return ""
             text = await stage.feed(text)
+        self.passed.append(text)
         if self.restorer is not None:
             text = self.restorer.feed(text)
         self.out.append(text)
@@ -60,6 +63,7 @@ class Channel:
         text = ""
         for stage in self.stages:
             text = (await stage.feed(text) if text else "") + await stage.close()
+        self.passed.append(text)
         if self.restorer is not None:
             text = self.restorer.feed(text) + self.restorer.close()
         if text:
