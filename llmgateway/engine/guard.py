@@ -34,6 +34,7 @@ from llmgateway.types import JSON
 logger = redacting_logger(__name__)
 
 UNKNOWN = "Error executing check"
+UNREADABLE = "It is no JSON object, so no check can read it."
 OUT_OF_BOUNDS = "The answer was too long, or took too long."
 
 

@@ -20,7 +20,7 @@ from llmgateway.codecs.slots import Part, SlotKind
 from llmgateway.codecs.sse import DONE, SSESplitter
 from llmgateway.engine.bind import BoundHook, StreamMode
 from llmgateway.engine.collected import Keys, Texts, parsed, written
-from llmgateway.engine.guard import HookResult, Matter, Runner, Told
+from llmgateway.engine.guard import UNREADABLE, HookResult, Matter, Runner, Told
 from llmgateway.engine.outcome import Outcome, Streamed
 from llmgateway.engine.passage import Passage
 from llmgateway.engine.stages import Denied
@@ -59,6 +59,15 @@ class Way:
     def mode(self) -> StreamMode:
         """The strictest that any of the hooks wants."""
         return max((hook.mode for hook in self.hooks), default=StreamMode.MONITOR)
+
+    def unread(self, event: Event) -> list[HookResult]:
+        """Return what denies a stream because of an event that no check can read: what is demanded
+        of its texts, but where it only watches."""
+        if not event.data.strip() or event.data.strip() == DONE:
+            return []
+        demanded = [h for h in self.hooks if h.is_demanded and h.reads_text and h.mode]
+        results = [self.runner.unread(hook, UNREADABLE) for hook in demanded]
+        return results if any(result.denies for result in results) else []
 
     def splitter(self) -> SSESplitter:
         """Return what cuts the answer into events; a little looser than what let them in."""
@@ -109,6 +118,7 @@ class GuardedStream:
         self._texts = Texts(way.limits.guard_hold_bytes)
         self._queued: list[bytes] = []
         self._advancing: asyncio.Task[bytes | None] | None = None
+        self._unread: list[HookResult] = []
         self._has_begun = False
         """Whether what it says goes to the caller, for good."""
         self._has_told = False
@@ -272,6 +282,9 @@ class GuardedStream:
             return [*await self._conclude(), event.raw]
         body = parsed(event)
         if body is None:
+            if unread := self._way.unread(event):
+                self._unread = unread
+                raise Denied
             return [event.raw]
         out: list[bytes] = []
         if self._inner.error is not None and _tells_of_error(body):
@@ -345,7 +358,7 @@ class GuardedStream:
 
     def _tell_denial(self) -> JSON:
         self._has_told = True
-        self._way.told.after = self._windows.results()
+        self._way.told.after = self._unread or self._windows.results()
         return self._way.told.as_json()
 
     def _ending(self) -> list[bytes]:

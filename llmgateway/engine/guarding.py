@@ -12,7 +12,7 @@ import orjson
 from llmgateway.codecs.base import Format
 from llmgateway.codecs.slots import Part
 from llmgateway.engine.bind import BoundHook, Guards, StreamMode
-from llmgateway.engine.guard import HookResult, Matter, Runner, Told, is_refused
+from llmgateway.engine.guard import UNREADABLE, HookResult, Matter, Runner, Told, is_refused
 from llmgateway.engine.guarded import GuardedStream, Way
 from llmgateway.engine.headers import with_type
 from llmgateway.engine.held import hold
@@ -34,9 +34,10 @@ _WITH_TEXT = frozenset(
     | {"translation", "proxy"}
 )
 """Endpoints whose answers hold what a model has said."""
+_MAY_BE_TEXT = frozenset({"transcription", "translation", "proxy"})
+"""Those whose answers may be bare text; of others, a wrong type must hide no word."""
 _WORDED_BELOW = frozenset({"proxy", "responses"})
 _STREAM = b"text/event-stream"
-_UNREADABLE = "The body is no JSON object, so no check can read it."
 _MEDIA = (b"audio/", b"image/", b"video/", b"application/octet-stream")
 """What holds no words, by the beginning of its content type."""
 
@@ -90,7 +91,7 @@ class Guarding:
         if asked is not None or self._call.endpoint != "proxy" or self._call.raw == b"":
             return []
         hooks = [_part_of(hook, True) for hook in self._guards.inputs if _must_read(hook)]
-        return [self._runner.unread(hook, _UNREADABLE) for hook in hooks]
+        return [self._runner.unread(hook, UNREADABLE) for hook in hooks]
 
     def _hooks(self, hooks: Sequence[BoundHook], has_texts: bool) -> Sequence[BoundHook]:
         """Return those that have anything to look at here, with such checks.
@@ -150,7 +151,8 @@ class Guarding:
             return outcome
         hooks = self._hooks(self._guards.outputs, self._call.endpoint in _WITH_TEXT)
         if outcome.stream is not None:
-            if _type_of(outcome).startswith(_STREAM) or prepared.stream:
+            is_known = self._call.endpoint != "proxy"  # whose streams may be of any kind
+            if _type_of(outcome).startswith(_STREAM) or (is_known and prepared.stream):
                 return await self._stream(outcome, hooks)
             outcome = await self._collected(outcome, hooks)
             if outcome.stream is not None:
@@ -158,7 +160,7 @@ class Guarding:
         return await self._whole(outcome, hooks)
 
     async def _whole(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
-        answer, is_text = _read(outcome)
+        answer, is_text = _read(outcome, self._call.endpoint in _MAY_BE_TEXT)
         if answer is None:
             return self._undecided(outcome, hooks)
         now = [hook for hook in hooks if not hook.hook.is_async]
@@ -190,9 +192,9 @@ class Guarding:
 
     def _undecided(self, outcome: Outcome, hooks: Sequence[BoundHook]) -> Outcome:
         """Answer with a body that no check can read: what is demanded of it may deny it."""
-        if not _type_of(outcome).startswith(_MEDIA):
+        if outcome.body and not _type_of(outcome).startswith(_MEDIA):
             self.told.after = [
-                self._runner.unread(hook, _UNREADABLE) for hook in hooks if _must_read(hook)
+                self._runner.unread(hook, UNREADABLE) for hook in hooks if _must_read(hook)
             ]
         if any(result.denies for result in self.told.after):
             return Outcome.denied(HooksFailed(self.told.as_json()), outcome, outcome.usage)
@@ -282,10 +284,9 @@ def _type_of(outcome: Outcome) -> bytes:
     return next((value for name, value in outcome.headers if name == b"content-type"), b"")
 
 
-def _read(outcome: Outcome) -> tuple[JSON | None, bool]:
+def _read(outcome: Outcome, may_be_text: bool) -> tuple[JSON | None, bool]:
     """Return an answer's body, and whether it is bare text rather than JSON."""
-    kind = _type_of(outcome)
-    if kind.startswith(b"text/"):
+    if may_be_text and _type_of(outcome).startswith(b"text/"):
         return {"text": outcome.body.decode("utf-8", "replace")}, True
     try:
         body: Any = orjson.loads(outcome.body)

@@ -124,6 +124,11 @@ async def _at_bound(
 async def _judged(inner: Streamed, way: Way, outcome: Outcome, pieces: list[bytes]) -> Outcome:
     splitter = way.splitter()
     events = [event for piece in pieces for event in splitter.feed(piece)] + splitter.flush()
+    for event in events:
+        if parsed(event) is None and (unread := way.unread(event)):
+            way.told.after = unread
+            await inner.aclose()
+            return Outcome.denied(HooksFailed(way.told.as_json()), outcome, inner.usage)
     slots = _texts_of(way, events, sum(map(len, pieces))).slots()
     before = {key: slot.text for key, slot in slots.items()}
     matter = Matter.of_slots(list(slots.values()), way.subject)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.engine.guarded import ASKED, ask
-from tests.engine.guarded_streams import chat_events
-from tests.scripted import Scripted, chat
+from tests.engine.guarded_streams import chat_events, piece
+from tests.scripted import Scripted, chat, events, stream
 
 NO_APPLE = {
     "default.contains": {"operator": "none", "words": ["Apple"]},
@@ -100,3 +101,91 @@ async def test_what_is_masked_in_windows_is_masked_for_who_watches() -> None:
     assert "window" == got.headers["x-portkey-guardrail-stream-mode"]
     assert b"ann@" not in got.raw
     assert b"I am [EMAIL_ADDRESS], hello again" in got.raw.replace(b"\\n", b"")
+
+
+# ---- answers that no check can read
+
+
+@pytest.mark.parametrize("mode", ["hold", "window"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Apple",
+        b'"Apple"',
+        b'[{"content":"Apple"}]',
+        b'{"content":"Apple","x":NaN}',
+        b'{"content":"Apple","x":' + b"[" * 3000 + b"]" * 3000 + b"}",
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/anything", "/v1/chat/completions"])
+async def test_an_event_that_no_check_can_read_is_denied(mode: str, data: bytes, path: str) -> None:
+    start = piece("first some words ")
+    got = await ask(
+        None,
+        stream(*events(start), b"data: %b\n\n" % data, b"data: [DONE]\n\n"),
+        body={**ASKED, "stream": True},
+        settings={"output_guardrails": [{**NO_APPLE, "stream_mode": mode}]},
+        path=path,
+    )
+
+    told, _, _ = got.raw.partition(b'"hook_results"')  # which name the words
+    assert b"Apple" not in told
+    assert got.status in (446, 502) if mode == "hold" else got.is_cut
+
+
+@pytest.mark.parametrize("data", [b"", b" "])
+@pytest.mark.parametrize("mode", ["hold", "window"])
+async def test_an_event_without_words_passes(mode: str, data: bytes) -> None:
+    got = await ask(
+        None,
+        stream(b"data: %b\n\n: still here\n\n" % data, *events(piece("fine", "stop"))),
+        body={**ASKED, "stream": True},
+        settings={"output_guardrails": [{**NO_APPLE, "stream_mode": mode}]},
+        path="/v1/anything",
+    )
+
+    assert (200, False) == (got.status, got.is_cut)
+    assert b"fine" in got.raw
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html; charset=utf-8"])
+async def test_a_wrong_type_hides_no_word(kind: str) -> None:
+    body = orjson.dumps({"choices": [{"message": {"role": "assistant", "content": "Apple"}}]})
+    got = await ask(
+        None,
+        Scripted(200, [body], {"content-type": kind}),
+        settings={"output_guardrails": [NO_APPLE]},
+    )
+
+    assert 446 == got.status
+
+
+@pytest.mark.parametrize(("word", "status"), [("Apple", 446), ("Bat", 200)])
+async def test_a_proxied_stream_of_another_kind_is_read_whole(word: str, status: int) -> None:
+    line = b'{"message":{"content":"%b"}}\n' % word.encode()
+    got = await ask(
+        {"output_guardrails": [{**NO_APPLE, "fail_on_error": True}]},
+        Scripted(200, [line], {"content-type": "application/x-ndjson"}),
+        body={**ASKED, "stream": True},
+        path="/v1/anything",
+    )
+
+    assert status == got.status
+    assert word == "Apple" or word.encode() in got.raw
+
+
+async def test_several_lines_are_denied_where_they_are_demanded_and_pass_else() -> None:
+    lines = b'{"message":{"content":"Bat"}}\n{"message":{"content":"Bat"}}\n'
+    body = {**ASKED, "stream": True}
+    answers = [Scripted(200, [lines], {"content-type": "application/x-ndjson"}) for _ in range(2)]
+    demanded = await ask(
+        None,
+        answers[0],
+        body=body,
+        path="/v1/anything",
+        settings={"output_guardrails": [NO_APPLE]},
+    )
+    own = await ask({"output_guardrails": [NO_APPLE]}, answers[1], body=body, path="/v1/anything")
+
+    assert 446 == demanded.status
+    assert (200, lines) == (own.status, own.raw)
