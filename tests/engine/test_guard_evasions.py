@@ -189,3 +189,49 @@ async def test_several_lines_are_denied_where_they_are_demanded_and_pass_else() 
 
     assert 446 == demanded.status
     assert (200, lines) == (own.status, own.raw)
+
+
+# ---- where a request may hold words
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "{}"}},
+        {"type": "tool_use", "id": "t", "name": "n", "input": {"a": ["{}"]}},
+        {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "{}"}]},
+    ],
+)
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+async def test_parts_of_anthropics_api_hide_no_word_at_the_chat_door(
+    part: Any, provider: str
+) -> None:
+    told = orjson.loads(orjson.dumps(part).replace(b"{}", b"an Apple"))
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [told]}]}
+    got = await ask(
+        None,
+        body=body,
+        settings={"input_guardrails": [NO_APPLE]},
+        x_portkey_provider=provider,
+    )
+
+    assert 446 == got.status
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"system": "an Apple"},
+        {"system": [{"type": "text", "text": "an Apple"}]},
+        {"instructions": "an Apple"},
+        {"prompt": "an Apple"},
+        {"documents": [{"title": "fruit", "text": "an Apple"}]},
+    ],
+)
+async def test_nor_do_members_beside_the_messages(more: Any) -> None:
+    got = await ask(None, body={**ASKED, **more, "messages": []}, settings=_DEMANDED)
+
+    assert 446 == got.status
+
+
+_DEMANDED = {"input_guardrails": [NO_APPLE]}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from llmgateway.codecs.chat.words import call_name, message_slots, quotes
 from llmgateway.codecs.logprobs import choice_tokens
 from llmgateway.codecs.slots import Part, Place, Slot, SlotKind
-from llmgateway.codecs.spots import Voice, choice_end, obj, objects, spots, words_under
+from llmgateway.codecs.spots import Voice, choice_end, obj, objects, spots, walk, words_under
 from llmgateway.types import JSON
 
 _ROLES: Final = {
@@ -88,10 +88,27 @@ def _declared(body: JSON) -> list[Slot]:
     slots += voice.all(described, "response_format", Place.OTHER)
     # The answer as the caller expects it, which the model may take over.
     expected = replace(voice, role="assistant", prefix="prediction/")
-    return slots + message_slots(obj(body.get("prediction")), expected)
+    slots += message_slots(obj(body.get("prediction")), expected)
+    return slots + _beside(body)
 
 
-_DECLARING: Final = frozenset({"tools", "functions", "response_format", "prediction"})
+def _beside(body: JSON) -> list[Slot]:
+    """Return what some providers take beside the messages, or in their place.
+
+    Source: https://openrouter.ai/docs/api-reference/overview (`prompt`),
+    https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html (`documents`).
+    """
+    slots: list[Slot] = []
+    for name in _BESIDE:
+        voice = Voice("system", turn=-1) if name in _COMMANDING else Voice("user")
+        found = [one.spot for one in walk(body.get(name))]
+        slots += voice.all(spots(body, name) or found, name, Place.TEXT)
+    return slots
+
+
+_COMMANDING: Final = ("system", "instructions")
+_BESIDE: Final = (*_COMMANDING, "prompt", "documents")
+_DECLARING: Final = frozenset({"tools", "functions", "response_format", "prediction", *_BESIDE})
 _DESCRIPTIONS: Final = frozenset({"description"})
 
 

@@ -103,6 +103,11 @@ class _Content:
         else:
             self.refusals += spots(part, "refusal")
             self.texts += words_under(part, _PART)
+            # Parts of Anthropic's API, which go on to it: a document of text, a call of a tool.
+            source = obj(part.get("source"))
+            if source.get("type") == "text":
+                self.texts += spots(source, "data")
+            self.texts += [found.spot for found in walk(obj(part.get("input")))]
 
 
 _THOUGHTS: Final = {
