@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from llmgateway.engine.bind import Guards
 from llmgateway.engine.doors import format_of
 from llmgateway.engine.guard import Runner, Vaults
 from llmgateway.engine.guarding import Guarding
@@ -29,6 +30,8 @@ _PATHS = {"chat": "/v1/chat/completions", "moderations": "/v1/moderations"}
 _SENDING = frozenset({"POST", "PUT", "PATCH"})
 _READ_AGAIN = "responses"
 """The endpoint whose answers can be fetched again, and must not slip by then."""
+_STORED = ("/chat/completions", "/conversations")
+"""Likewise, of paths that have no endpoint for it."""
 
 
 class Asker(Protocol):
@@ -58,8 +61,11 @@ class GuardRoom:
         """Return the guardrails of a call at a target; None where there is nothing to guard."""
         if not target.guards or not call.is_guarded:
             return None
-        if call.method not in _SENDING and call.endpoint != _READ_AGAIN:
-            return None
+        guards = target.guards
+        if not (call.method in _SENDING or call.endpoint == _READ_AGAIN or call.raw):
+            if call.method != "GET" or not any(part in call.path for part in _STORED):
+                return None
+            guards = Guards(outputs=guards.outputs)
         try:
             service = service_for(call, target)
         except EndpointNotSupported:
@@ -77,7 +83,7 @@ class GuardRoom:
             vaults=vaults,
             deadline=call.deadline,
         )
-        return Guarding(call, target, target.guards, runner, self.settings.limits, wire)
+        return Guarding(call, target, guards, runner, self.settings.limits, wire)
 
     def _services(
         self, call: Call, target: Target, asker: Asker, *, demanded: bool

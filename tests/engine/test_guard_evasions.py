@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from llmgateway import Gateway
+from llmgateway.types.http import Headers, HTTPRequest
 from tests.engine.guarded import ASKED, ask
 from tests.engine.guarded_streams import chat_events, piece
-from tests.scripted import Scripted, chat, events, stream
+from tests.scripted import Scripted, ScriptedTransport, chat, events, stream, world
 
 NO_APPLE = {
     "default.contains": {"operator": "none", "words": ["Apple"]},
@@ -235,3 +237,41 @@ async def test_nor_do_members_beside_the_messages(more: Any) -> None:
 
 
 _DEMANDED = {"input_guardrails": [NO_APPLE]}
+
+
+# ---- other methods
+
+
+async def _sent(method: str, path: str, raw: bytes, settings: Any, answer: Any) -> tuple[int, int]:
+    transport = ScriptedTransport(answer)
+    made = {"access": "open", **settings}
+    gateway = Gateway(made, transport=lambda: transport, world=world(transport))
+    head = {"content_type": "application/json", "x_portkey_provider": "openai"}
+    fields = Headers.of(authorization="Bearer sk", **head)
+    got = await gateway.handle(HTTPRequest(method, path, "", fields, raw))
+    if not isinstance(got.body, bytes):
+        _ = b"".join([piece async for piece in got.body])
+    await gateway.aclose()
+    return got.status, len(transport.bodies)
+
+
+async def test_a_body_of_a_delete_is_judged_like_any_other() -> None:
+    raw = orjson.dumps(said("an Apple"))
+    got = await _sent("DELETE", "/v1/chat/completions", raw, _DEMANDED, chat("x"))
+
+    assert (446, 0) == got
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions/c1", "/v1/chat/completions", "/v1/conversations/c/items"]
+)
+@pytest.mark.parametrize(("word", "status"), [("Apple", 446), ("Bat", 200)])
+async def test_what_is_stored_is_guarded_when_it_is_fetched(
+    path: str, word: str, status: int
+) -> None:
+    allowed = {"default.modelWhitelist": {"models": ["m"]}, "deny": True}
+    settings = {"output_guardrails": [NO_APPLE], "input_guardrails": [allowed]}
+    body = {"data": [{"content": [{"type": "output_text", "text": f"a {word}"}]}]}
+    got = await _sent("GET", path, b"", settings, Scripted(200, [orjson.dumps(body)]))
+
+    assert (status, 1) == got
