@@ -61,9 +61,7 @@ OUTAGES = [
         for outage in (*KEYS_ARE_AWAY, locked)
     ),
     *(
-        pytest.param(
-            outage, server, LONG_S, id=f"{outage.__name__}-30s-{server}", marks=pytest.mark.matrix
-        )
+        pytest.param(outage, server, LONG_S, id=f"{outage.__name__}-30s-{server}")
         for outage in (*KEYS_ARE_AWAY, locked)
         for server in ("uvicorn", "gunicorn")
     ),
@@ -112,6 +110,7 @@ def keys(cluster: Cluster, fake_upstream: FakeUpstream) -> Keys:
     return made
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("outage", "server", "lasts_s"), OUTAGES)
 def test_an_outage_fails_no_known_caller_and_loses_no_row(
     cluster: Cluster,

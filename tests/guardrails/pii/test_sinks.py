@@ -101,12 +101,17 @@ async def send(
 
 @pytest.mark.parametrize("logs", [True, False], ids=["bodies logged", "not logged"])
 @pytest.mark.parametrize("by", ["settings", "caller"])
+@pytest.mark.parametrize("most", [40, pytest.param(PROMPTS, marks=pytest.mark.matrix)])
 async def test_no_sink_has_a_value_and_the_caller_gets_them_back(
-    by: str, logs: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    most: int,
+    by: str,
+    logs: bool,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
     first = 2 * (by == "caller") + logs
-    for number in range(first, PROMPTS, 4):
+    for number in range(first, most, 4):
         it = prompt(number)
         ways = TRANSLATED if number // 4 % 2 else NATIVE
         more = [
