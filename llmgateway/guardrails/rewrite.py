@@ -24,7 +24,6 @@ _PREFIX = "Please respond helpfully and accurately to the following: "
     blocking=False,
     changes=True,
     scope="all",
-    window_limit=0,
 )
 def add_prefix(
     subject: Subject,
