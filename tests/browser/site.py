@@ -14,8 +14,16 @@ from django.db import transaction
 from playwright.sync_api import ConsoleMessage, Dialog, Page, Request, expect
 
 from llmgateway_django.configs import save_config
+from llmgateway_django.guardrails import save_guardrail
 from llmgateway_django.keys import create_key
-from llmgateway_django.models import Integration, Membership, SavedConfig, VirtualKey, Workspace
+from llmgateway_django.models import (
+    Guardrail,
+    Integration,
+    Membership,
+    SavedConfig,
+    VirtualKey,
+    Workspace,
+)
 
 PASSWORD = "only for this browser"
 SHOP, OTHER, HOSTILE = "Shop", "Other", "Hostile"
@@ -75,6 +83,8 @@ def make_rows(names: Sequence[str]) -> str:
             VirtualKey.objects.create(workspace=hostile, slug=f"vk-{index}", integration=account)
             config = SavedConfig.objects.create(workspace=hostile, slug=f"pc-{index}", name=name)
             save_config(config, {"override_params": {"user": name}})
+            guardrail = Guardrail.objects.create(workspace=hostile, slug=f"pg-{index}", name=name)
+            save_guardrail(guardrail, [{"id": "contains", "parameters": {"words": [name]}}])
         return create_key(hostile, "caller").secret
 
 

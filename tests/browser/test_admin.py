@@ -22,6 +22,7 @@ MODEL = "gpt-4o-mini"
 LISTS = (
     "apikey",
     "auditevent",
+    "guardrail",
     "integration",
     "requestlog",
     "savedconfig",
@@ -251,7 +252,7 @@ def test_what_runs_is_noticed(chromium: Browser, pictures: Path) -> None:
 
 def test_names_that_are_scripts_are_shown_and_do_not_run(log_in: LogIn) -> None:
     staff = log_in("of-hostile", plainly=True)
-    for name in ("apikey", "integration", "savedconfig", "virtualkey", "auditevent"):
+    for name in ("apikey", "guardrail", "integration", "savedconfig", "virtualkey", "auditevent"):
         staff.look(f"{name}/?all=")
         shown = staff.page.locator("#result_list tbody").text_content() or ""
 
