@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -18,7 +19,9 @@ from tests.wsgi.processes import soon
 
 PROJECT = ROOT / "example_projects" / "django_project"
 MAX_LINES = 56
-_RUNS = "Starting development server at "
+_RUNS = "development server at "
+"""Django 6.1 calls it the WSGI development server, those before it do not."""
+_START_WITHIN_S = 60
 _STOP_WITHIN_S = 20
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
@@ -46,6 +49,8 @@ def url(environment: dict[str, str]) -> Iterator[str]:
         ) as process,
     ):
         assert process.stdout is not None
+        late = threading.Timer(_START_WITHIN_S, process.kill)
+        late.start()
         log = ""
         for line in process.stdout:
             log += line
@@ -53,6 +58,7 @@ def url(environment: dict[str, str]) -> Iterator[str]:
                 break
         else:
             raise AssertionError(f"the project did not start: {log}")
+        late.cancel()
         yield f"http://127.0.0.1:{port}"
         process.terminate()
         process.communicate(timeout=_STOP_WITHIN_S)
