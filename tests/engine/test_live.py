@@ -31,14 +31,20 @@ class LeapingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._leapt = 0.0
+        self._is_closing = False
         self._really_select = self._selector.select  # type: ignore[attr-defined]
         self._selector.select = self._select  # type: ignore[attr-defined]
 
     def _select(self, timeout: float | None) -> Any:
-        if not timeout:
+        if not timeout or self._is_closing:
             return self._really_select(timeout)
         self._leapt += timeout
         return self._really_select(0)
+
+    async def shutdown_default_executor(self, *timeout: float) -> None:
+        """Wait for threads, whose time does not leap."""
+        self._is_closing = True
+        await super().shutdown_default_executor(*timeout)
 
     def time(self) -> float:
         """Return the time that has passed for those on the loop."""
