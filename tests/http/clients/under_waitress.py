@@ -38,23 +38,28 @@ class UnderWaitress(WSGIHost):
         self._server: Any = create_server(
             self.served, host="127.0.0.1", port=0, threads=THREADS, ident=None
         )
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         self._thread.start()
         port: int = self._server.effective_port
         return port
 
     def _serve(self) -> None:
-        self._server.asyncore.loop(timeout=0.1, map=self._server._map)
+        sockets = self._server._map
+        while not self._ending.is_set():
+            self._server.asyncore.loop(timeout=0.1, map=sockets, count=1)
+        # Here, since select fails on a socket that another thread closes.
+        self._server.close()
+        self._server.asyncore.close_all(sockets)
 
     def begin_stop(self) -> None:
-        """Close every socket, which ends its loop."""
-        self._server.pull_trigger()
+        """Leave its threads to `stop`, which must wait for them first."""
 
     def stop(self) -> None:
-        """Wait for its threads."""
+        """Wait for its threads, then for its loop, which closes every socket."""
         self._server.task_dispatcher.shutdown()
-        self._server.close()
-        self._server.asyncore.close_all(self._server._map)
+        self._ending.set()
+        self._server.pull_trigger()
         self._thread.join(SOON_S)
         self.run(self.gateway.aclose())
 
