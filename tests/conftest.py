@@ -1,6 +1,7 @@
-"""`LLMGATEWAY_TEST_TRANSPORT=httpx`: the client by which the tests' gateways reach providers.
+"""What holds for the whole run.
 
-Gateways whose settings name a client, and those that are served as a process, keep their own.
+`LLMGATEWAY_TEST_TRANSPORT=httpx`: the client by which the tests' gateways reach providers. Gateways
+whose settings name a client, and those that are served as a process, keep their own.
 """
 
 from __future__ import annotations
@@ -8,12 +9,23 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from llmgateway.settings import Settings, UpstreamTransport
 from llmgateway.transport.base import Transport
 from llmgateway.transport.choice import transport_of
 
 _VARIABLE = "LLMGATEWAY_TEST_TRANSPORT"
+
+# A loaded machine makes nothing false: examples have no time limit.
+hypothesis_settings.register_profile(
+    "untimed",
+    hypothesis_settings.get_profile(hypothesis_settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
