@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from llmgateway.engine.asking import GuardRoom
 from llmgateway.engine.authorize import Authenticate, Authorizer
 from llmgateway.engine.check import SettingsFault, check_settings
 from llmgateway.engine.compile import Compiler
@@ -17,6 +16,7 @@ from llmgateway.engine.live import LiveStreams
 from llmgateway.engine.masks import masks_every_request
 from llmgateway.engine.pipeline import Engine
 from llmgateway.engine.recorder import Recorder
+from llmgateway.engine.room import LateRoom
 from llmgateway.engine.world import World
 from llmgateway.guardrails import known
 from llmgateway.http.app import App
@@ -74,13 +74,6 @@ class Gateway:
         self._transports = PerLoop(lambda loop: new_transport())
         found = world or World(transport=self._transport)
         self._world = replace(found, transport=self._transport)
-        self.recorder = Recorder(
-            self.records,
-            self.settings.limits,
-            self._world,
-            log_bodies=self.settings.log_bodies,
-            masks_all=masks_every_request(self.settings, known),
-        )
         documents = documents or MemoryDocuments()
         keys = keys or keys_of(self.settings)
         compiler = Compiler(
@@ -89,7 +82,16 @@ class Gateway:
             documents,
             Guardrails(known, self.settings, documents),
         )
-        room = GuardRoom(self.settings, self._world, compiler.plan_of_model)
+        room = LateRoom(self.settings, self._world, compiler.plan_of_model)
+        if self.settings.input_guardrails or self.settings.output_guardrails:
+            room()  # now, rather than while a request waits for it
+        self.recorder = Recorder(
+            self.records,
+            self.settings.limits,
+            self._world,
+            log_bodies=self.settings.log_bodies,
+            vaults=room.vaults if masks_every_request(self.settings, known) else None,
+        )
         self._app = App(
             engine=Engine(self.settings, self._world, room),
             recorder=self.recorder,

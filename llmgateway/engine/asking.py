@@ -10,13 +10,14 @@ import orjson
 
 from llmgateway.engine.bind import Guards
 from llmgateway.engine.doors import format_of
-from llmgateway.engine.guard import Runner, Vaults
+from llmgateway.engine.guard import Runner
 from llmgateway.engine.guarding import Guarding
 from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.plan import Plan, Target
 from llmgateway.engine.pool import Pool
 from llmgateway.engine.service import service_for
 from llmgateway.engine.services import EngineServices, Kept
+from llmgateway.engine.vaults import Vaults
 from llmgateway.engine.world import World
 from llmgateway.errors import EndpointNotSupported, NotFound, UpstreamProtocolError
 from llmgateway.settings import Settings
@@ -56,6 +57,10 @@ class GuardRoom:
         limits = self.settings.limits
         object.__setattr__(self, "pool", Pool(limits.guard_threads, limits.guard_threads_queue))
         object.__setattr__(self, "kept", Kept(self.world.monotonic))
+
+    def vaults(self) -> Vaults:
+        """Return vaults for a call, with nothing in them yet."""
+        return Vaults()
 
     def guarding(self, call: Call, target: Target, asker: Asker, vaults: Vaults) -> Guarding | None:
         """Return the guardrails of a call at a target; None where there is nothing to guard."""

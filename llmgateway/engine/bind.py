@@ -52,6 +52,12 @@ class BoundCheck:
         """
         return self.bound.may_change and self.bound.check.needs_text
 
+    @property
+    def masks_all(self) -> bool:
+        """Whether it puts placeholders in the place of values wherever they stand."""
+        bound = self.bound
+        return bound.check.wants_vault and bound.may_change and self.scope == "all"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundHook:

@@ -12,7 +12,7 @@ import inspect
 import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -25,8 +25,10 @@ from llmgateway.config import Feedback
 from llmgateway.engine.bind import BoundCheck, BoundHook
 from llmgateway.engine.pool import Pool, PoolFull
 from llmgateway.engine.texts import TOLD_OF_CALLER, Group, follow, groups_of, rest_of
+from llmgateway.engine.told import HookResult
+from llmgateway.engine.vaults import Vaults
 from llmgateway.engine.world import World
-from llmgateway.guardrails import CheckFailed, Services, Stage, Subject, Verdict
+from llmgateway.guardrails import CheckFailed, Services, Subject, Verdict
 from llmgateway.guardrails.pii import Vault
 from llmgateway.redaction import redacting_logger
 from llmgateway.types import JSON
@@ -78,7 +80,7 @@ class Matter:
 
     def subjects(self, check: BoundCheck) -> list[tuple[Group, Subject]]:
         """Return what a check looks at, one by one; many checks look at the same."""
-        if masks_all(check):
+        if check.masks_all:
             return self._subjects(check)
         scope = check.scope if check.bound.check.needs_text else None
         found = self._seen.get(scope)
@@ -94,7 +96,7 @@ class Matter:
         if not check.bound.check.needs_text:
             return [(Group(()), base)]
         groups = groups_of(self.slots, stage, check.scope)
-        if stage == "input" and self._format is not None and masks_all(check):
+        if stage == "input" and self._format is not None and check.masks_all:
             rest = [*rest_of(self.body, self.slots), *self._metadata_slot()]
             groups.append(Group(tuple(rest)))
         return [(group, group.subject(base)) for group in groups]
@@ -155,104 +157,12 @@ class Matter:
             self._before = [slot.text for slot in self._slots]
 
 
-def masks_all(check: BoundCheck) -> bool:
-    """Tell whether a check puts placeholders in the place of values wherever they stand."""
-    bound = check.bound
-    return bound.check.wants_vault and bound.may_change and check.scope == "all"
-
-
 def _copied(value: Any) -> Any:
     if type(value) is dict:
         return {key: _copied(item) for key, item in value.items()}
     if type(value) is list:
         return [_copied(item) for item in value]
     return value
-
-
-@dataclass(slots=True)
-class Vaults:
-    """What a call's guardrails have masked, for all of its targets; made when it is wanted.
-
-    What was masked in the request is put back into the answer, what in the answer never is.
-    """
-
-    request: Vault | None = None
-    answer: Vault | None = None
-
-    def of(self, stage: Stage) -> Vault:
-        """Return the one in which checks of this stage keep their values."""
-        if stage == "input":
-            self.request = Vault() if self.request is None else self.request
-            return self.request
-        self.answer = Vault() if self.answer is None else self.answer
-        return self.answer
-
-    @property
-    def to_restore(self) -> Vault | None:
-        """The request's, if it holds anything."""
-        return self.request if self.request is not None and len(self.request) else None
-
-
-@dataclass(frozen=True, slots=True)
-class HookResult:
-    """What came of one hook."""
-
-    hook: BoundHook
-    told: JSON = field(repr=False)
-    """As `hook_results` has it."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether all of its checks passed, or could not decide where that is let through."""
-        return bool(self.told["verdict"])
-
-    @property
-    def denies(self) -> bool:
-        """Whether the call must not go on."""
-        return bool(self.told["deny"])
-
-
-def is_refused(results: Sequence[HookResult]) -> bool:
-    """Tell whether what is demanded has denied something: the caller's own must not see it."""
-    return any(result.denies and result.hook.is_demanded for result in results)
-
-
-def _later(first: HookResult, again: HookResult) -> HookResult:
-    """Return which of a hook's results tells more, the second being of what has changed since."""
-    return again if not again.passed or again.told["transformed"] else first
-
-
-@dataclass(slots=True)
-class Told:
-    """The results of one call's hooks so far; a retry's replace those of the try before."""
-
-    before: list[HookResult] = field(default_factory=list)
-    after: list[HookResult] = field(default_factory=list)
-    beside: list[asyncio.Task[list[HookResult]]] = field(default_factory=list)
-    """Hooks that run beside the call and report to the record only."""
-    stream_mode: str | None = None
-    """How the answer's stream is guarded: `hold`, `window` or `monitor`."""
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether any hook has, of either stage."""
-        return not all(result.passed for result in (*self.before, *self.after))
-
-    def as_json(self) -> JSON:
-        """Return `hook_results` as the contract has them; {} where no hook told anything."""
-        if not (self.before or self.after):
-            return {}
-        return {
-            "before_request_hooks": [result.told for result in self.before],
-            "after_request_hooks": [result.told for result in self.after],
-        }
-
-    def for_record(self, beside: Sequence[HookResult] = ()) -> JSON | None:
-        """Return all results, those of hooks that ran beside the call included; None: no hooks."""
-        whole = self.as_json()
-        if beside:
-            whole = {**whole, "beside": [result.told for result in beside]}
-        return whole or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +333,11 @@ def _written(milliseconds: int) -> str:
     """Return a moment as ISO 8601 has it; many checks end in the same one."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _later(first: HookResult, again: HookResult) -> HookResult:
+    """Return which of a hook's results tells more, the second being of what has changed since."""
+    return again if not again.passed or again.told["transformed"] else first
 
 
 def _verdict(found: Any, check: BoundCheck, subject: Subject) -> Verdict:

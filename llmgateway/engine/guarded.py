@@ -20,11 +20,12 @@ from llmgateway.codecs.slots import Part, SlotKind
 from llmgateway.codecs.sse import DONE, SSESplitter
 from llmgateway.engine.bind import BoundHook, StreamMode
 from llmgateway.engine.collected import Keys, Texts, parsed, written
-from llmgateway.engine.guard import UNREADABLE, HookResult, Matter, Runner, Told
+from llmgateway.engine.guard import UNREADABLE, Matter, Runner
 from llmgateway.engine.outcome import Outcome, Streamed
 from llmgateway.engine.passage import Passage
 from llmgateway.engine.stages import Denied
 from llmgateway.engine.streaming import done_within
+from llmgateway.engine.told import HookResult, Told
 from llmgateway.engine.windows import Windows
 from llmgateway.errors import GatewayError, HooksFailed, StreamAborted
 from llmgateway.guardrails import Subject

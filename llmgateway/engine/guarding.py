@@ -12,7 +12,7 @@ import orjson
 from llmgateway.codecs.base import Format
 from llmgateway.codecs.slots import Part
 from llmgateway.engine.bind import BoundHook, Guards, StreamMode
-from llmgateway.engine.guard import UNREADABLE, HookResult, Matter, Runner, Told, is_refused
+from llmgateway.engine.guard import UNREADABLE, Matter, Runner
 from llmgateway.engine.guarded import GuardedStream, Way
 from llmgateway.engine.headers import with_type
 from llmgateway.engine.held import hold
@@ -20,6 +20,7 @@ from llmgateway.engine.outcome import Outcome
 from llmgateway.engine.output import is_array
 from llmgateway.engine.plan import Target
 from llmgateway.engine.prepare import Prepared
+from llmgateway.engine.told import HookResult, Told, is_refused
 from llmgateway.errors import HooksFailed, StreamAborted, UpstreamProtocolError
 from llmgateway.guardrails import Stage, Subject
 from llmgateway.settings import Limits

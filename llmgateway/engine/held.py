@@ -13,10 +13,11 @@ from llmgateway.codecs.slots import Part, Slot, SlotKind
 from llmgateway.codecs.sse import DONE
 from llmgateway.engine.bind import StreamMode
 from llmgateway.engine.collected import Key, Keys, Rewriter, Texts, parsed, written
-from llmgateway.engine.guard import Matter, is_refused
+from llmgateway.engine.guard import Matter
 from llmgateway.engine.guarded import AFTER, BEFORE, GuardedStream, Way
 from llmgateway.engine.outcome import Outcome, Streamed
 from llmgateway.engine.streaming import done_within
+from llmgateway.engine.told import is_refused
 from llmgateway.errors import GatewayError, HooksFailed, StreamAborted, UpstreamProtocolError
 from llmgateway.types import JSON
 from llmgateway.types.usage import Usage

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from llmgateway.config import Hook, parse_guardrail, parse_hooks
 from llmgateway.engine.bind import Binder
-from llmgateway.engine.guard import masks_all
 from llmgateway.guardrails import Checks
 from llmgateway.settings import Settings
 
@@ -23,4 +22,4 @@ def masks_every_request(settings: Settings, checks: Callable[[], Checks]) -> boo
     }
     hooks = parse_hooks(settings.input_guardrails, "input", "input_guardrails")
     bound, _ = Binder(checks(), saved).bind(hooks, (), closed=True)
-    return any(masks_all(check) for hook in bound.inputs for check in hook.checks)
+    return any(check.masks_all for hook in bound.inputs for check in hook.checks)

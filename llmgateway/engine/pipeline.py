@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import orjson
 
 from llmgateway.config import Facts, Leaf, Retry
-from llmgateway.engine.asking import GuardRoom
 from llmgateway.engine.attempt import attempt
 from llmgateway.engine.body import asked_of
 from llmgateway.engine.counting import estimated
 from llmgateway.engine.doors import format_of
-from llmgateway.engine.guard import Told, Vaults
-from llmgateway.engine.guarding import Guarding
 from llmgateway.engine.outcome import Outcome, Reply
 from llmgateway.engine.permit import check_target
 from llmgateway.engine.plan import Plan, Target
 from llmgateway.engine.prepare import Prepared, prepare
 from llmgateway.engine.recorder import Draft, name_of
 from llmgateway.engine.retry import Waits, is_retriable, next_wait
+from llmgateway.engine.room import LateRoom
 from llmgateway.engine.routing import Walk, walk
 from llmgateway.engine.streaming import PlainStream, StreamBody
+from llmgateway.engine.told import Told
 from llmgateway.engine.world import World
 from llmgateway.errors import (
     ClientDisconnected,
@@ -42,6 +42,9 @@ from llmgateway.types.call import Call
 from llmgateway.types.record import AttemptRecord
 from llmgateway.types.usage import NO_USAGE
 from llmgateway.types.value import value
+
+if TYPE_CHECKING:  # it loads with the first call that has guardrails
+    from llmgateway.engine.guarding import Guarding
 
 _NO_RETRY = Retry()
 _NO_WAITS = Waits()
@@ -74,7 +77,7 @@ class Engine:
 
     settings: Settings
     world: World = field(repr=False)
-    room: GuardRoom = field(repr=False)
+    room: LateRoom = field(repr=False)
 
     async def ask(self, call: Call, target: Target) -> Outcome:
         """Try a target for a guardrail: without guardrails, without a record."""
@@ -199,8 +202,8 @@ class Engine:
         """
         before, guarding, told = draft.told, None, None
         if target.guards:
-            draft.vaults = draft.vaults or Vaults()
-            guarding = self.room.guarding(call, target, self, draft.vaults)
+            draft.vaults = draft.vaults or self.room.vaults()
+            guarding = self.room().guarding(call, target, self, draft.vaults)
             told = None if guarding is None else guarding.told
         if before is not None and before.beside:
             told = told or Told()

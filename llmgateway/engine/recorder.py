@@ -7,23 +7,25 @@ import sys
 import threading
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from llmgateway.engine.bodies import Bodies
-from llmgateway.engine.guard import Told, Vaults
+from llmgateway.engine.told import Told
 from llmgateway.engine.world import World
 from llmgateway.errors import GatewayError
-from llmgateway.guardrails.pii import Looked
 from llmgateway.redaction import redacted_text, redacted_value, redacting_logger
 from llmgateway.settings import Limits
 from llmgateway.stores import Records
 from llmgateway.transport.forks import at_fork
 from llmgateway.types.record import AttemptRecord, Record, bare_results
 from llmgateway.types.usage import NO_USAGE, Usage
+
+if TYPE_CHECKING:  # they load with the first call that has guardrails
+    from llmgateway.engine.vaults import Vaults
 
 logger = redacting_logger(__name__)
 
@@ -49,13 +51,13 @@ class Recorder:
         world: World,
         *,
         log_bodies: bool = False,
-        masks_all: bool = False,
+        vaults: Callable[[], Vaults] | None = None,
     ) -> None:
         self._records = records
         self._limits = limits
         self._logs_bodies = log_bodies
-        self._masks_all = masks_all
-        """Whether the settings mask every request: those too that no guardrail comes to see."""
+        self._vaults = vaults
+        """Where the settings mask every request: those too that no guardrail comes to see."""
         self._world = world
         # A finalizer may finish a draft wherever the collector runs, here included: reentrant.
         self._lock = threading.RLock()
@@ -81,8 +83,8 @@ class Recorder:
         draft = Draft(self, self._world, method, path)
         if self._logs_bodies:
             draft.bodies = Bodies(self._limits.max_logged_body_bytes)
-        if self._masks_all:
-            draft.vaults = Vaults()
+        if self._vaults is not None:
+            draft.vaults = self._vaults()
             draft.vaults.of("input")
         return draft
 
@@ -266,7 +268,6 @@ def _clean(text: str) -> str:
 _clean_word = lru_cache(maxsize=512)(redacted_text)
 
 
-_IN_NAMES = Looked(frozenset({"EMAIL_ADDRESS", "SECRET", "IBAN_CODE"}))
 _NO_METADATA: Mapping[str, Any] = {}
 
 
@@ -359,18 +360,14 @@ class Draft:
             told if told is not None and told.beside else None,
         )
 
-    def _masked(self, value: Any, looked: Looked | None = None) -> Any:
+    def _masked(self, value: Any) -> Any:
         """Return what the log may keep of a value where guardrails mask the call."""
-        if self.vaults is None or not value:
-            return value
-        for vault in (self.vaults.request, self.vaults.answer):
-            if vault is not None:  # one that holds no value has masked for good
-                value = vault.scrub(value, looked)
-        return value
+        return value if self.vaults is None or not value else self.vaults.scrub(value)
 
     def _named(self, text: str) -> str:
-        """Return a name, an id or a path likewise; its digits are no telephone's."""
-        return str(self._masked(_clean(text), _IN_NAMES))
+        """Return a name, an id or a path likewise."""
+        clean = _clean(text)
+        return clean if self.vaults is None or not clean else self.vaults.scrub_name(clean)
 
     def _elapsed_ms(self) -> float:
         return (self._world.monotonic() - self._started) * 1000

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from llmgateway.codecs.slots import Slot
 from llmgateway.engine.bind import BoundHook
-from llmgateway.engine.guard import HookResult, Runner
+from llmgateway.engine.guard import Runner
 from llmgateway.engine.stages import Look, Stage, Tally, judged, stages_of
 from llmgateway.engine.texts import is_in_scope
+from llmgateway.engine.told import HookResult
 from llmgateway.guardrails import Subject
 from llmgateway.guardrails.pii import StreamRestore
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from llmgateway.codecs.slots import Place, Slot
 from llmgateway.config import CheckSpec, Hook
 from llmgateway.engine.bind import Binder, BoundHook
-from llmgateway.engine.guard import Matter, Runner, Vaults
+from llmgateway.engine.guard import Matter, Runner
 from llmgateway.engine.pool import Pool
 from llmgateway.engine.stages import Denied
+from llmgateway.engine.vaults import Vaults
 from llmgateway.engine.windows import Windows
 from llmgateway.guardrails import Services, Subject, Verdict, check
 from llmgateway.guardrails.registry import builtin
