@@ -44,8 +44,11 @@ logger = redacting_logger(__name__)
 
 APPEND_S = 10.0
 """How long the database may take for one statement, and wait for the next."""
-KEEP_TRYING_S = 60.0
-"""How long a batch waits for a database that is away; what comes meanwhile is queued."""
+KEEP_TRYING_S = 600.0
+"""How long a batch waits for a database that is away; what comes meanwhile is queued.
+
+Long enough for a server's failover or upgrade. Not for ever: a batch that the database will never
+take, whatever its reason, must not end the log."""
 _PAUSE_S = 1.0
 
 _threads = DatabaseThreads("log", threads=2, limit_s=APPEND_S)
