@@ -29,5 +29,4 @@ def chat_request(*, stream: bool = False) -> HTTPRequest:
 @pytest.fixture
 def gateway(transport: ScriptedTransport, records: MemoryRecords) -> Gateway:
     """A gateway in local mode."""
-    settings = {"access": "local", "limits": {"stalled_reader_s": 0.05}}
-    return Gateway(settings, transport=lambda: transport, records=records)
+    return Gateway({"access": "local"}, transport=lambda: transport, records=records)

@@ -18,8 +18,6 @@ from tests.shared_fixtures import loop, records, transport
 
 __all__ = ["loop", "records", "transport"]
 
-SETTINGS = {"access": "local", "limits": {"stalled_reader_s": 0.05}}
-
 BODY = orjson.dumps({"model": "m", "messages": []})
 STREAMED = orjson.dumps({"model": "m", "messages": [], "stream": True})
 
@@ -82,4 +80,4 @@ def call(app: WSGIApp, environ: Environ) -> Served:
 @pytest.fixture
 def gateway(transport: ScriptedTransport, records: MemoryRecords) -> Gateway:
     """A gateway in local mode."""
-    return Gateway(SETTINGS, transport=lambda: transport, records=records)
+    return Gateway({"access": "local"}, transport=lambda: transport, records=records)
