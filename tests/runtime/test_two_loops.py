@@ -135,5 +135,6 @@ def test_two_loops_share_a_gateway(
     assert 2 * (EACH - EACH // STREAMED) == len(json)
     assert {5} == {record.usage.total for record in json}
     assert 0 == gateway.recorder.dropped
-    assert soon(lambda: (files, threads) == (_files(), threading.active_count()))
+    # No more than before: what tests before this one have left to the collector may be gone by now.
+    assert soon(lambda: _files() <= files and threading.active_count() <= threads)
     assert [] == caplog.records
