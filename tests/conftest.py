@@ -6,6 +6,7 @@ whose settings name a client, and those that are served as a process, keep their
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -42,6 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Not undone: it is for the whole run.
     pytest.MonkeyPatch().setattr("llmgateway.gateway.transport_of", made)
+
+
+def pytest_collection_finish() -> None:
+    """Hide what was collected from the garbage collector.
+
+    A look at all of it takes a second of processor time, and any test with a limit may meet it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str | None:
