@@ -25,7 +25,9 @@ NEVER_FINISHED = {"snowflake/chat/thinking-streaming"}
 
 streams = pytest.mark.parametrize("cassette", params("sse"))
 recut = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -26,7 +26,9 @@ from tests.codecs.grammar import chat_chunks, check_chat
 from tests.codecs.schemas import check
 
 recut = settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -37,7 +37,9 @@ from tests.codecs.schemas import check as check_openai
 
 CHAT = "generate_content"
 recut = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 streams = pytest.mark.parametrize("recording", params(api=CHAT, is_stream=True, status=200))
 sse_streams = pytest.mark.parametrize("recording", params(api=CHAT, is_sse=True, status=200))

@@ -300,7 +300,11 @@ def merge_call(call: JSON, piece: JSON) -> None:
 @settings(
     max_examples=15,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.data_too_large,
+        HealthCheck.too_slow,
+    ],
 )
 @given(data=st.data())
 def test_a_stream_may_be_cut_anywhere(recording: Recording, data: st.DataObject) -> None:

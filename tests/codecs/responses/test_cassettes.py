@@ -20,7 +20,9 @@ from tests.codecs.grammar import check_responses, sse
 from tests.codecs.schemas import check
 
 recut = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 streams = pytest.mark.parametrize("cassette", chat_params("sse"))
 answers = pytest.mark.parametrize("cassette", chat_params("json"))
