@@ -53,18 +53,13 @@ class BackgroundLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and return its result; not from the loop itself."""
-        try:
-            crossing = self._cross(lambda lane: Run(lane, coroutine))
-        except BaseException:
-            coroutine.close()
-            raise
-        return crossing.result()
+        return self._cross(lambda lane: Run(lane, coroutine), coroutine.close)
 
     def handle(
         self, gateway: Gateway, request: HTTPRequest, principal: Principal | None = None
     ) -> SyncResponse:
         """Answer one request; see `Gateway.handle`."""
-        return self._cross(lambda lane: Handling(lane, gateway, request, principal)).result()
+        return self._cross(lambda lane: Handling(lane, gateway, request, principal))
 
     def close(self, grace_s: float = 0.0) -> None:
         """Stop the loop: what runs may go on for `grace_s`, then it is cancelled and settled."""
@@ -137,21 +132,36 @@ class BackgroundLoop:
             _parents.append(self._lane)
             self._lane = None
 
-    def _cross(self, make: Callable[[_Lane], Crossing[T]]) -> Crossing[T]:
-        # Under the lock, so that nothing is handed to a loop that is just being stopped.
-        with self._lock:
-            lane = self._lane
-            if lane is None or lane.pid != os.getpid():
-                if self._is_over:
-                    raise LoopStopped("The process is ending.")
-                if lane is not None:
-                    _parents.append(lane)  # forked by what runs no hooks of Python's
-                lane = self._lane = _Lane(threads_of_process(), self._new_loop)
-            if asyncio._get_running_loop() is lane.loop:
-                raise RuntimeError("This runs on the loop that it would wait for: await instead.")
-            crossing = make(lane)
-            crossing.begin()
-        return crossing
+    def _cross(
+        self, make: Callable[[_Lane], Crossing[T]], drop: Callable[[], None] | None = None
+    ) -> T:
+        crossing: Crossing[T] | None = None
+        # A signal may interrupt any step: whose the work is by then shows in whether it was made.
+        try:
+            # Under the lock, so that nothing is handed to a loop that is just being stopped.
+            with self._lock:
+                crossing = make(self._running_lane())
+                crossing.begin()
+            crossing.wait()
+        except BaseException:
+            if crossing is not None:
+                crossing.give_up()
+            elif drop is not None:
+                drop()
+            raise
+        return crossing.result()
+
+    def _running_lane(self) -> _Lane:
+        lane = self._lane
+        if lane is None or lane.pid != os.getpid():
+            if self._is_over:
+                raise LoopStopped("The process is ending.")
+            if lane is not None:
+                _parents.append(lane)  # forked by what runs no hooks of Python's
+            lane = self._lane = _Lane(threads_of_process(), self._new_loop)
+        if asyncio._get_running_loop() is lane.loop:
+            raise RuntimeError("This runs on the loop that it would wait for: await instead.")
+        return lane
 
 
 @cache

@@ -34,7 +34,10 @@ class Lane(Protocol):
 
 
 class Crossing(Generic[T]):
-    """One piece of work: `begin` in the thread, `main` on the loop, `result` in the thread."""
+    """One piece of work: `begin` in the thread, `main` on the loop, `wait`, `result` in the thread.
+
+    A thread that is interrupted after it has begun to `begin` calls `give_up`.
+    """
 
     __slots__ = ("_failure", "_lane", "_result", "_settled", "_task", "_waiter")
 
@@ -51,18 +54,28 @@ class Crossing(Generic[T]):
         raise NotImplementedError
 
     def begin(self) -> None:
-        """Hand the work over; `result` must follow."""
-        self._lane.loop.call_soon_threadsafe(self._start)
+        """Hand the work over; `wait` must follow."""
+        try:
+            self._lane.loop.call_soon_threadsafe(self._start)
+        except RuntimeError:
+            self.drop()  # closed
+            raise
+
+    def wait(self) -> None:
+        """Wait until there is a result."""
+        while not self._settled:
+            self._waiter.wait()
+            self._serve()
+
+    def give_up(self) -> None:
+        """Have the loop cancel the work: nobody waits any more."""
+        self._lane.post(self._cancel)
+
+    def drop(self) -> None:
+        """Let go of what was never begun."""
 
     def result(self) -> T:
-        """Wait for the result, or raise what the work did."""
-        try:
-            while not self._settled:
-                self._waiter.wait()
-                self._serve()
-        except BaseException:
-            self._lane.post(self._cancel)
-            raise
+        """Return the result, or raise what the work did."""
         failure, self._failure = self._failure, None
         if isinstance(failure, asyncio.CancelledError):
             raise LoopStopped("The loop was stopped before the work was done.") from failure
@@ -106,6 +119,8 @@ class Crossing(Generic[T]):
         # A turn later: a task that is cancelled before its first step runs nothing, not its end.
         if self._task is not None:
             self._lane.loop.call_soon(self._task.cancel)
+        elif not self._settled:
+            self.drop()  # the thread was interrupted before it had handed the work over
 
 
 class Run(Crossing[T]):
@@ -120,6 +135,10 @@ class Run(Crossing[T]):
     async def main(self) -> None:
         """Await it."""
         self.settle(await self._coroutine)
+
+    def drop(self) -> None:
+        """Close it, so that nobody is told that it was never awaited."""
+        self._coroutine.close()
 
 
 class Handling(Crossing[SyncResponse]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -69,12 +70,48 @@ async def test_work_that_is_cancelled_before_its_first_step_leaves_nothing() -> 
     crossing = Run(lane, work())
     crossing.begin()
     with pytest.raises(_Interrupted):
-        crossing.result()
+        crossing.wait()
+    crossing.give_up()
     for _ in range(5):
         await asyncio.sleep(0)
 
     assert ["work"] == ended
     assert set() == lane.tasks
+
+
+@pytest.mark.parametrize("is_handed_over", [False, True])
+def test_a_thread_that_is_interrupted_while_it_hands_work_over_has_it_cancelled(
+    loop: BackgroundLoop, monkeypatch: pytest.MonkeyPatch, is_handed_over: bool
+) -> None:
+    """A signal may come at any step: the loop may run the work already, or never hear of it."""
+    begun, ended = threading.Event(), threading.Event()
+    begin, told = Run.begin, list[type[BaseException]]()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except BaseException as error:
+            told.append(type(error))
+            raise
+        finally:
+            ended.set()
+
+    def interrupted(run: Run[None]) -> None:
+        if is_handed_over:
+            begin(run)
+            assert begun.wait(SOON_S)
+        raise _Interrupted
+
+    coroutine = work()
+    with monkeypatch.context() as patched, pytest.raises(_Interrupted):
+        patched.setattr(Run, "begin", interrupted)
+        loop.run(coroutine)
+    assert is_handed_over == ended.wait(SOON_S if is_handed_over else 0)
+    loop.close()
+
+    assert ([asyncio.CancelledError] if is_handed_over else []) == told
+    assert inspect.CORO_CLOSED == inspect.getcoroutinestate(coroutine)
 
 
 @pytest.mark.parametrize("new_loop", [None, asyncio.new_event_loop])
