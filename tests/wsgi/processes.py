@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.examples.ports import reserved_port
 from tests.http.loops import LoopThread
 
 ROOT = Path(__file__).parents[2]
@@ -152,7 +153,9 @@ class Process:
         """Return the statuses of all records, each counted once."""
         if not self.records.exists():
             return []
-        rows = {row.split()[1]: row.split()[2] for row in self.records.read_text().splitlines()}
+        # The last line may be on its way.
+        lines = self.records.read_text().rpartition("\n")[0].splitlines()
+        rows = {row.split()[1]: row.split()[2] for row in lines}
         return [int(status) for status in rows.values()]
 
     def ask(self, model: str) -> socket.socket:
@@ -209,11 +212,9 @@ def serve(
     kind: str, folder: Path, upstream: int, *more: str, **environment: str
 ) -> Iterator[Process]:
     """Run a server, with the provider by name."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = [word.format(port=port) for word in (*SERVERS[kind], *more)]
     records, log = folder / "records", folder / "log"
-    with log.open("wb") as output:
+    with reserved_port() as port, log.open("wb") as output:
+        words = [word.format(port=port) for word in (*SERVERS[kind], *more)]
         popen = subprocess.Popen(
             [sys.executable, "-m", *words],
             cwd=ROOT,
@@ -227,13 +228,13 @@ def serve(
             stdout=output,
             stderr=output,
         )
-    process = Process(popen, port, records, log)
-    try:
-        assert soon(lambda: _answers(process)), log.read_text()
-        yield process
-    finally:
-        popen.kill()
-        popen.wait(WITHIN_S)
+        process = Process(popen, port, records, log)
+        try:
+            assert soon(lambda: _answers(process)), log.read_text()
+            yield process
+        finally:
+            popen.kill()
+            popen.wait(WITHIN_S)
 
 
 def _answers(process: Process) -> bool:

@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
+from tests.examples.ports import reserved_port
+
 __all__ = ["Cluster", "Hole", "a_cluster"]
 
 _USER = "postgres"
@@ -94,19 +96,21 @@ def a_cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="llmgateway-cluster-"))
     if os.geteuid() == 0:
         shutil.chown(folder, _USER)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        cluster = Cluster(programs, folder, probe.getsockname()[1])
-    data = str(folder / "data")
-    try:
-        _run(programs / "initdb", "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync", "-D", data)
-        cluster.start()
+    # Kept while the cluster is stopped as well: nobody else may come to answer there.
+    with reserved_port() as port:
+        cluster = Cluster(programs, folder, port)
+        data = str(folder / "data")
+        options = ("-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync", "-D", data)
         try:
-            yield cluster
+            _run(programs / "initdb", *options)
+            cluster.start()
+            try:
+                yield cluster
+            finally:
+                with contextlib.suppress(subprocess.CalledProcessError):  # a test has stopped it
+                    cluster.stop()
         finally:
-            with contextlib.suppress(subprocess.CalledProcessError):  # a test has stopped it
-                cluster.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _programs() -> Path:
