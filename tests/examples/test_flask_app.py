@@ -62,7 +62,7 @@ def url(fake: tuple[FakeProvider, str]) -> Iterator[str]:
 @pytest.fixture
 def browser(url: str) -> Iterator[httpx.Client]:
     """A browser in which nobody has logged in."""
-    with httpx.Client(base_url=url, follow_redirects=True, trust_env=False) as browser:
+    with httpx.Client(base_url=url, follow_redirects=True, trust_env=False, timeout=30) as browser:
         yield browser
 
 

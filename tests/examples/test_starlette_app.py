@@ -62,7 +62,7 @@ def client(url: str) -> Iterator[openai.OpenAI]:
 
 
 def test_the_page_asks_the_model_within_the_process(url: str) -> None:
-    answer = httpx.get(url, params={"q": "What is new?"}, trust_env=False)
+    answer = httpx.get(url, params={"q": "What is new?"}, trust_env=False, timeout=30)
 
     assert (200, "You said: What is new?") == (answer.status_code, answer.text)
 
