@@ -19,7 +19,7 @@ from tests.shared_fixtures import records, transport
 
 __all__ = ["records", "transport"]
 
-SETTINGS = {"access": "local", "limits": {"stalled_reader_s": 0.05}}
+SETTINGS = {"access": "local"}
 
 
 def chat_scope(path: str = "/v1/chat/completions", **changes: Any) -> Scope:
@@ -106,3 +106,10 @@ class Server:
 def gateway(transport: ScriptedTransport, records: MemoryRecords) -> Gateway:
     """A gateway in local mode."""
     return Gateway(SETTINGS, transport=lambda: transport, records=records)
+
+
+@pytest.fixture
+def impatient(transport: ScriptedTransport, records: MemoryRecords) -> Gateway:
+    """The same, but readers have so little time that the machine must not pause meanwhile."""
+    settings = {**SETTINGS, "limits": {"stalled_reader_s": 0.05}}
+    return Gateway(settings, transport=lambda: transport, records=records)

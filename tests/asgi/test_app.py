@@ -292,26 +292,26 @@ async def test_nothing_is_left_running(gateway: Gateway, transport: ScriptedTran
 
 
 async def test_a_reader_that_stalls_is_cut_off(
-    gateway: Gateway, transport: ScriptedTransport, records: MemoryRecords
+    impatient: Gateway, transport: ScriptedTransport, records: MemoryRecords
 ) -> None:
     script = stream(*GOOD_STREAM)
     transport.steps = [script]
-    server = Server(GatewayApp(gateway)).gives(STREAMED)
+    server = Server(GatewayApp(impatient)).gives(STREAMED)
     server.on_send = lambda message: asyncio.Event().wait() if message.get("body") else None
     await server.serve(chat_scope())
 
     assert ["http.response.start"] == [message["type"] for message in server.sent]
     assert script.closed
-    assert [499] == await statuses(gateway, records)
+    assert [499] == await statuses(impatient, records)
 
 
 async def test_a_provider_that_pauses_longer_than_that_is_not(
-    gateway: Gateway, transport: ScriptedTransport
+    impatient: Gateway, transport: ScriptedTransport
 ) -> None:
     gate = asyncio.Event()
     asyncio.get_running_loop().call_later(0.1, gate.set)
     transport.steps = [stream(*GOOD_STREAM[:2], gate, *GOOD_STREAM[2:])]
-    server = await Server(GatewayApp(gateway)).gives(STREAMED).serve(chat_scope())
+    server = await Server(GatewayApp(impatient)).gives(STREAMED).serve(chat_scope())
 
     assert server.ended
     assert b"".join(GOOD_STREAM) == server.body
