@@ -173,12 +173,17 @@ class Gate:
         (check,) = body["hook_results"]["before_request_hooks"][0]["checks"]
         return check["error"]["message"] if "error" in check else None
 
+    async def load(self) -> None:
+        """Have the first guarded call behind it: it waits for a thread, for any number of turns."""
+        assert await self.error(hook("notes")) is None
+
 
 SMALL = {"limits": {"guard_threads": 2, "guard_threads_queue": 2}}
 
 
 async def test_a_flooded_pool_tells_so_at_once_and_heals() -> None:
     gate = Gate(**SMALL)
+    await gate.load()
     flood = [asyncio.create_task(gate.error(hook("blocks", timeout_ms=5000))) for _ in range(4)]
     for _ in range(20):
         await asyncio.sleep(0)
@@ -312,6 +317,7 @@ async def test_a_client_that_leaves_while_an_answer_is_judged_lets_the_provider_
         answer = stream(*events(delta("Bat"), done=False), asyncio.Event())
         hook = {"trial.waits": {}, "deny": True, "stream_mode": mode}
     gate = Gate()
+    await gate.load()
     gate.transport.steps.append(answer)
     config = {"provider": "openai", "output_guardrails": [hook]}
     headers = Headers.of(
@@ -327,8 +333,7 @@ async def test_a_client_that_leaves_while_an_answer_is_judged_lets_the_provider_
     task.cancel()
     await asyncio.wait([task])
     await gate.gateway.aclose()
-    (record,) = gate.records.all()
 
     assert answer.closed
-    assert 499 == record.status
+    assert [200, 499] == sorted(record.status for record in gate.records.all())
     assert {asyncio.current_task()} == asyncio.all_tasks()

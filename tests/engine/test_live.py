@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
 import orjson
 import pytest
@@ -19,6 +20,9 @@ from llmgateway.types.http import Headers, HTTPRequest
 from llmgateway.types.record import Record
 from tests.scripted import Scripted, ScriptedTransport, delta, events, stream
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 KEY = "a-client-key-of-this-test"
 OTHER = "another-client-key-of-this-test"
 BEGUN = events(delta(), delta("Hello"), done=False)
@@ -26,29 +30,46 @@ ENDED = events(delta(finish="stop"))
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock leaps to the next timer as soon as there is nothing else to do."""
+    """A loop whose clock stands still, and leaps to the next timer when there is nothing to do.
+
+    So no test depends on how long anything takes here, be it on the loop or in its threads.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._leapt = 0.0
-        self._is_closing = False
+        self._now = 0.0
+        self._in_threads = 0
         self._really_select = self._selector.select  # type: ignore[attr-defined]
         self._selector.select = self._select  # type: ignore[attr-defined]
 
     def _select(self, timeout: float | None) -> Any:
-        if not timeout or self._is_closing:
-            return self._really_select(timeout)
-        self._leapt += timeout
-        return self._really_select(0)
+        if timeout and self._in_threads:
+            timeout = None  # until one of them calls
+        elif timeout:
+            self._now += timeout
+            timeout = 0
+        return self._really_select(timeout)
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run it in a thread; until that has ended there is something to do."""
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        future.add_done_callback(self._left_thread)
+        return future
+
+    def _left_thread(self, future: object) -> None:
+        self._in_threads -= 1
 
     async def shutdown_default_executor(self, *timeout: float) -> None:
-        """Wait for threads, whose time does not leap."""
-        self._is_closing = True
+        """Wait for the threads likewise."""
+        self._in_threads += 1
         await super().shutdown_default_executor(*timeout)
 
     def time(self) -> float:
         """Return the time that has passed for those on the loop."""
-        return super().time() + self._leapt
+        return self._now
 
 
 class Keys:
