@@ -133,9 +133,11 @@ def test_a_body_is_not_what_it_should_be(
 
 @pytest.mark.parametrize("model", ["fake-hang", "fake-stall", "fake-slow-60", "fake-pace-60"])
 def test_a_caller_who_leaves_is_noticed(http: httpx.Client, fake: FakeProvider, model: str) -> None:
+    before = fake.arrivals
     with pytest.raises(httpx.ReadTimeout):
         http.post("/chat/completions", json=ask(model, stream=True), timeout=0.2)
 
+    assert fake.wait_for_request(before + 1)
     assert fake.requests[-1].finished.wait(SOON_S)
     assert fake.requests[-1].disconnected.is_set()
 
