@@ -36,8 +36,8 @@ def keyed(provider: tuple[FakeProvider, str]) -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def hasty(provider: tuple[FakeProvider, str]) -> Iterator[Stage]:
-    """A gateway that gives a provider a fifth of a second."""
-    limits = {"first_byte_s": 0.2, "idle_s": 0.2}
+    """A gateway that gives a provider half a second: enough for words that come at once."""
+    limits = {"first_byte_s": 0.5, "idle_s": 0.5}
     with staged(*provider, client_keys={"sdk": CLIENT_KEY}, limits=limits) as stage:
         yield stage
 
