@@ -28,11 +28,11 @@ HARMLESS = ["delay=0.05", "pace=0.001", "chunk=13", "split-utf8", "split-utf8,ch
 FAILING = [
     *(f"status={status}" for status in (400, 401, 403, 404, 409, 422)),
     *(f"status={status}" for status in (429, 500, 502, 503, 504, 529)),
-    "status=429,retry-after=1", "reset", "drop=0", "truncate=0", "delay=2",
+    "status=429,retry-after=1", "reset", "drop=0", "truncate=0", "delay=3",
 ]  # fmt: skip
 BREAKING = [
     "drop=1", "drop=10%", "drop=50%", "drop=90%", "truncate=1", "truncate=10%", "truncate=50%",
-    "truncate=90%", "short-chunk", "malformed", "stall=0.6", "chunk=100,stall=0.6",
+    "truncate=90%", "short-chunk", "malformed", "stall=2", "chunk=100,stall=2",
 ]  # fmt: skip
 
 
