@@ -83,8 +83,6 @@ class Gateway:
             Guardrails(known, self.settings, documents),
         )
         room = LateRoom(self.settings, self._world, compiler.plan_of_model)
-        if self.settings.input_guardrails or self.settings.output_guardrails:
-            room()  # now, rather than while a request waits for it
         self.recorder = Recorder(
             self.records,
             self.settings.limits,

@@ -16,6 +16,7 @@ from llmgateway.config import AnyHook, Config, Hook, SavedHook, parse_guardrail,
 from llmgateway.config.groups import Stage
 from llmgateway.engine.bind import NO_GUARDS, Binder, Fault, Guards
 from llmgateway.engine.plan import Plan
+from llmgateway.engine.room import load
 from llmgateway.errors import InvalidConfig
 from llmgateway.guardrails import Checks
 from llmgateway.settings import Settings
@@ -92,6 +93,7 @@ class Guardrails:
         self._inputs = parse_hooks(settings.input_guardrails, "input", "input_guardrails")
         self._outputs = parse_hooks(settings.output_guardrails, "output", "output_guardrails")
         self._named = _names_in([self._inputs, self._outputs])
+        self._has_own = bool(self._inputs or self._outputs)
         self._is_loaded = False
 
     async def demanded(self, call: Call, config: ConfigHooks) -> Demands:
@@ -110,14 +112,20 @@ class Guardrails:
         found = NO_DEMANDS
         if inputs or outputs or of_key is not _NOTHING or of_workspace != _NOTHING:
             found = Demands(of_workspace, of_key, _same(inputs), _same(outputs))
-        if not self._is_loaded and (found is not NO_DEMANDS or config.states_any):
-            await asyncio.to_thread(self._checks)  # their modules are imported at the first time
+        is_any = found is not NO_DEMANDS or config.states_any or self._has_own
+        if is_any and not self._is_loaded:
+            await asyncio.to_thread(self._load)
             self._is_loaded = True
         wanted = self._wanted(found, config)
         if not wanted:
             return found
         saved = [await self._documents.guardrail(workspace, *one) for one in wanted]
         return replace(found, saved=tuple(saved), wanted=wanted)
+
+    def _load(self) -> None:
+        """Import what the first guarded call needs; no loop should stand still meanwhile."""
+        self._checks()
+        load()
 
     def guarded(self, plan: Plan, demands: Demands, *, closed: bool = False) -> Plan:
         """Return a plan whose targets have their guardrails; `closed`: the config is the settings'.
@@ -156,9 +164,9 @@ class Guardrails:
         return replace(plan, targets=targets)
 
     def _states_any(self, plan: Plan, demands: Demands) -> bool:
-        own = self._inputs or self._outputs or demands != NO_DEMANDS
+        own = self._has_own or demands != NO_DEMANDS
         policies = (target.policy for target in plan.targets.values())
-        return bool(own) or any(any(policy.hook_groups) for policy in policies)
+        return own or any(any(policy.hook_groups) for policy in policies)
 
     def _of_settings(self) -> dict[tuple[str, int | None], Sequence[Hook]]:
         return {(slug, None): hooks for slug, hooks in self._saved.items()}

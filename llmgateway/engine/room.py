@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from llmgateway.engine.vaults import Vaults
 
 
+def load() -> type[GuardRoom]:
+    """Import all that guards calls, which takes a moment the first time."""
+    from llmgateway.engine.asking import GuardRoom
+
+    return GuardRoom
+
+
 class LateRoom:
     """Makes the process's one `GuardRoom` when it is first asked for; safe from any thread."""
 
@@ -26,11 +33,10 @@ class LateRoom:
         return self._room or self._made()
 
     def _made(self) -> GuardRoom:
-        from llmgateway.engine.asking import GuardRoom
-
+        guard_room = load()
         with self._lock:
             if self._room is None:
-                self._room = GuardRoom(*self._stated)
+                self._room = guard_room(*self._stated)
             return self._room
 
     def vaults(self) -> Vaults:
