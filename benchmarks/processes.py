@@ -20,7 +20,7 @@ __all__ = [
     "Cores",
     "Process",
     "busy_s",
-    "free_port",
+    "held_port",
     "on_core",
     "run_process",
     "run_upstream",
@@ -138,11 +138,14 @@ def _stop(popen: subprocess.Popen[bytes]) -> None:
             return
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """Keep a port of 127.0.0.1 for a server that is told its own: nobody else is given it."""
+    with socket.socket() as holder:
+        # A server that sets this option too, as they all do, may listen beside one that does not.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 def wait_for_200(

@@ -24,7 +24,7 @@ from benchmarks.processes import (
     Cores,
     Process,
     busy_s,
-    free_port,
+    held_port,
     run_process,
     run_upstream,
     wait_for_200,
@@ -124,7 +124,14 @@ class Bench:
         self._instances += 1
         folder = self._folder / f"{stack.name}-{self._instances}"
         folder.mkdir()
-        site = Site(folder, free_port(), self._upstream_port, PROVIDER_KEY, cells)
+        with held_port() as port:
+            site = Site(folder, port, self._upstream_port, PROVIDER_KEY, cells)
+            with self._running_at(site, stack) as row:
+                yield row
+
+    @contextmanager
+    def _running_at(self, site: Site, stack: Stack) -> Iterator[_Running]:
+        folder, cells = site.folder, site.cells
         command = stack.prepare(site)
         if command is None:
             yield _Running(stack, site, None)

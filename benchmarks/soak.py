@@ -25,7 +25,7 @@ from benchmarks.mixed import KINDS, Kind, Load
 from benchmarks.processes import (
     Cores,
     Process,
-    free_port,
+    held_port,
     on_core,
     run_process,
     run_upstream,
@@ -125,8 +125,8 @@ def soak(minutes: float, kinds: Sequence[Kind] = KINDS) -> Soaked:
         upstream = run_upstream(
             build(folder).upstream, PROVIDER_KEY, cores.rest, folder / "upstream.log"
         )
-        with upstream as upstream_port:
-            site = Site(folder, free_port(), upstream_port, PROVIDER_KEY, cells(1.0))
+        with upstream as upstream_port, held_port() as port:
+            site = Site(folder, port, upstream_port, PROVIDER_KEY, cells(1.0))
             command = Product().prepare(site)
             environment = {"PATH": os.environ["PATH"], **command.environment}
             log = folder / "log"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cells import Cell, cells
-from benchmarks.processes import Process, free_port, run_process, wait_for_200
+from benchmarks.processes import Process, held_port, run_process, wait_for_200
 from benchmarks.stacks import LiteLLM, Portkey, Product, Site
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
@@ -82,11 +82,12 @@ class _Served:
 def served(provider: _Keeper, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Served]:
     """`llmgateway serve` before that provider, as the benchmarks start it."""
     folder = tmp_path_factory.mktemp("product")
-    site = Site(folder, free_port(), provider.server_port, "sk-of-the-test", cells(1.0))
-    command = Product().prepare(site)
-    environment = {"PATH": os.environ["PATH"], **command.environment}
-    with run_process(command.words, None, folder / "log", environment, folder) as process:
-        yield _Served(provider, site, process)
+    with held_port() as port:
+        site = Site(folder, port, provider.server_port, "sk-of-the-test", cells(1.0))
+        command = Product().prepare(site)
+        environment = {"PATH": os.environ["PATH"], **command.environment}
+        with run_process(command.words, None, folder / "log", environment, folder) as process:
+            yield _Served(provider, site, process)
 
 
 def test_big_goes_on_byte_for_byte(served: _Served) -> None:
