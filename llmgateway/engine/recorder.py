@@ -180,7 +180,8 @@ class Recorder:
                     self.dropped += len(batch)
                 logger.exception("The log store refused %d records.", len(batch))
             with self._lock:
-                self._bytes -= sum(size for _, size in writer.in_hand)
+                stored = sum(size for _, size in writer.in_hand)
+                self._bytes -= stored  # in one go: the sum may meet a finalizer that takes a record
                 writer.in_hand = []
 
     def _next_batch(self, writer: _Writer) -> list[tuple[Record, int]]:
