@@ -30,8 +30,8 @@ SOON_S = 0.05
 
 
 async def time_out(transport: AnyTransport, request: UpstreamRequest) -> str:
-    """Fetch, and return what the 504 says; it must come within a second."""
-    async with asyncio.timeout(1):
+    """Fetch, and return what the 504 says; it must come before any limit that is a default."""
+    async with asyncio.timeout(3):
         with pytest.raises(UpstreamTimeout) as caught:
             await fetch(transport, request)
     assert (504, "upstream_timeout") == (caught.value.status, caught.value.code)
