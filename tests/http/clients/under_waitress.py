@@ -14,6 +14,8 @@ from tests.http.loops import SOON_S
 
 _WHOLE = "waitress takes a body whole, within bounds of its own, before it calls the app"
 
+_TURN_S = 0.1
+
 
 class UnderWaitress(WSGIHost):
     """The gateway alone."""
@@ -47,7 +49,7 @@ class UnderWaitress(WSGIHost):
     def _serve(self) -> None:
         sockets = self._server._map
         while not self._ending.is_set():
-            self._server.asyncore.loop(timeout=0.1, map=sockets, count=1)
+            self._server.asyncore.loop(timeout=_TURN_S, map=sockets, count=1)
         # Here, since select fails on a socket that another thread closes.
         self._server.close()
         self._server.asyncore.close_all(sockets)
@@ -58,8 +60,7 @@ class UnderWaitress(WSGIHost):
     def stop(self) -> None:
         """Wait for its threads, then for its loop, which closes every socket."""
         self._server.task_dispatcher.shutdown()
-        self._ending.set()
-        self._server.pull_trigger()
+        self._ending.set()  # seen within a turn; to wake it could meet a trigger that is closed
         self._thread.join(SOON_S)
         self.run(self.gateway.aclose())
 
