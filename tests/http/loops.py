@@ -42,6 +42,7 @@ class LoopThread:
         """End the loop and its thread."""
         self.call(self._stop.set)
         self._thread.join(SOON_S)
+        assert not self._thread.is_alive()
 
     def _main(self) -> None:
         with asyncio.Runner(loop_factory=self._new_loop) as runner:

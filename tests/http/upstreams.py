@@ -203,7 +203,7 @@ async def _watch(reader: asyncio.StreamReader, peer: Peer) -> None:
 
 async def _read_body(reader: asyncio.StreamReader, peer: Peer) -> None:
     if "chunked" in (peer.header("transfer-encoding") or ""):
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readuntil(), 16):
             peer.request += await reader.readexactly(size)
             await reader.readline()
         await reader.readline()

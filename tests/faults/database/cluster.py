@@ -182,8 +182,13 @@ class Hole:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._server_port))
-                self._sockets += (client, server)
+                self._sockets.append(client)
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._server_port))
+                except ConnectionRefusedError:
+                    client.close()
+                    continue
+                self._sockets.append(server)
                 for way in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=way, daemon=True).start()
 
