@@ -26,7 +26,13 @@ HOSTS: tuple[type[Host], ...] = (
     InFlask,
 )
 
-MATRIX: frozenset[type[Host]] = frozenset(
-    {BeforeDjango, BeforeDjangoWSGI, InDjangoProcess, InDjangoWSGI, InFastAPI, UnderWaitress}
+MATRIX: tuple[type[Host], ...] = (
+    BeforeDjango,
+    BeforeDjangoWSGI,
+    InDjangoProcess,
+    InDjangoWSGI,
+    InFastAPI,
+    InStarlette,
+    UnderWaitress,
 )
 """Those that differ little from another one: `pytest -m matrix`, as CI does."""
