@@ -33,6 +33,7 @@ from llmgateway_django.stores.values import (
     TOKENS,
     storable_id,
     storable_json,
+    storable_name,
     storable_text,
     storable_time,
     tokens_of,
@@ -102,11 +103,16 @@ def log_id(record: Record) -> uuid.UUID:
 
     Source: RFC 9562, section 5.7.
     """
+    return uuid.UUID(_hex_id(record))
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def _hex_id(record: Record) -> str:
     milliseconds = max(0, int(record.started_at * 1000)) & 0xFFFF_FFFF_FFFF
-    rest = int.from_bytes(hashlib.sha256(record.id.encode("utf-8", "replace")).digest()[:10])
-    number = milliseconds << 80 | rest
-    number = number & ~(0xF << 76) | 7 << 76
-    return uuid.UUID(int=number & ~(0b11 << 62) | 0b10 << 62)
+    rest = hashlib.sha256(record.id.encode("utf-8", "replace")).hexdigest()
+    return f"{milliseconds:012x}7{rest[1:4]}{_VARIANT[rest[4]]}{rest[5:20]}"
 
 
 def _insert(records: Sequence[Record]) -> None:
@@ -195,35 +201,32 @@ class _Row:
         """Return its values in the order of `columns`."""
         usage = record.usage
         return (
-            storable_id(log_id(record), self._connection),
-            self._text("trace_id", record.trace_id),
+            storable_id(_hex_id(record), self._connection),
+            storable_text(record.trace_id, _LENGTHS["trace_id"]),
             storable_time(record.started_at, self._connection),
             record.duration_ms,
             record.first_byte_ms,
-            self._text("method", record.method),
-            self._text("path", record.path),
-            self._text("endpoint", record.endpoint),
+            storable_name(record.method, _LENGTHS["method"]),
+            storable_text(record.path, _LENGTHS["path"]),
+            storable_name(record.endpoint, _LENGTHS["endpoint"]),
             record.status,
-            self._text("error", record.error),
-            self._text("principal", record.principal),
-            self._text("user", record.user),
-            self._text("workspace", record.workspace),
-            self._text("target", record.target),
-            self._text("provider", record.provider),
-            self._text("model", record.model),
+            storable_name(record.error, _LENGTHS["error"]),
+            storable_name(record.principal, _LENGTHS["principal"]),
+            storable_name(record.user, _LENGTHS["user"]),
+            storable_name(record.workspace, _LENGTHS["workspace"]),
+            storable_name(record.target, _LENGTHS["target"]),
+            storable_name(record.provider, _LENGTHS["provider"]),
+            storable_name(record.model, _LENGTHS["model"]),
             record.stream,
             *tokens_of(usage),
             usage.source.value,
             None,
             storable_json(record.attempts),
             storable_json(record.metadata),
-            storable_json(record.dropped),
-            storable_json(record.adjusted),
+            storable_json(record.dropped) if record.dropped else "[]",
+            storable_json(record.adjusted) if record.adjusted else "[]",
             _results_of(record),
         )
-
-    def _text(self, column: str, value: str | None) -> str:
-        return storable_text(value, _LENGTHS[column])
 
 
 _JSON_COLUMNS = frozenset(("attempts", "metadata", "dropped", "adjusted", "hook_results"))

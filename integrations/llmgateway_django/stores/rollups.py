@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from operator import add
 from typing import Any
 
 from llmgateway.types.record import Record
 from llmgateway_django.models import UsageRollup
 from llmgateway_django.models.usage import LATENCIES_MS
 from llmgateway_django.stores.insert import Insert
-from llmgateway_django.stores.values import TOKENS, storable_text, storable_time, tokens_of
+from llmgateway_django.stores.values import TOKENS, storable_name, storable_time, tokens_of
 
 __all__ = ["add_up"]
 
@@ -27,6 +29,11 @@ _SUMS = (
     "unpriced",
     *(f"ms_{bound}" for bound in LATENCIES_MS),
 )
+_WITHIN = tuple(
+    tuple(int(place >= first) for place in range(len(LATENCIES_MS)))
+    for first in range(len(LATENCIES_MS) + 1)
+)
+"""What to add to the columns of latency, by the first bound that holds."""
 _LENGTHS = {name: UsageRollup._meta.get_field(name).max_length for name in _TEXTS}
 
 _Key = tuple[float, str, str, str, str, str]
@@ -39,7 +46,7 @@ def add_up(connection: Any, cursor: Any, records: Iterable[Record]) -> None:
         key = _key(record)
         before = sums.get(key)
         added = _added(record)
-        sums[key] = added if before is None else list(map(int.__add__, before, added))
+        sums[key] = added if before is None else list(map(add, before, added))
     # In one order everywhere, so that no two processes wait for each other.
     rows = [
         (storable_time(hour, connection), *texts, *numbers)
@@ -55,11 +62,11 @@ def add_up(connection: Any, cursor: Any, records: Iterable[Record]) -> None:
 def _key(record: Record) -> _Key:
     return (
         record.started_at // _HOUR_S * _HOUR_S,
-        storable_text(record.workspace, _LENGTHS["workspace"]),
-        storable_text(record.principal, _LENGTHS["principal"]),
-        storable_text(record.user, _LENGTHS["user"]),
-        storable_text(record.provider, _LENGTHS["provider"]),
-        storable_text(record.model, _LENGTHS["model"]),
+        storable_name(record.workspace, _LENGTHS["workspace"]),
+        storable_name(record.principal, _LENGTHS["principal"]),
+        storable_name(record.user, _LENGTHS["user"]),
+        storable_name(record.provider, _LENGTHS["provider"]),
+        storable_name(record.model, _LENGTHS["model"]),
     )
 
 
@@ -70,7 +77,7 @@ def _added(record: Record) -> list[int]:
         *tokens_of(record.usage, _MOST),
         0,
         1,  # nothing prices records yet
-        *(int(record.duration_ms <= bound) for bound in LATENCIES_MS),
+        *_WITHIN[bisect_left(LATENCIES_MS, record.duration_ms)],
     ]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ __all__ = [
     "MAX_COUNT",
     "TOKENS",
     "list_as_text",
+    "storable_name",
     "storable_id",
     "storable_json",
     "storable_text",
@@ -49,9 +50,13 @@ def storable_text(value: str | None, length: int | None = None) -> str:
     return value if length is None or len(value) <= length else value[: length - len(_CUT)] + _CUT
 
 
+storable_name = lru_cache(maxsize=4096)(storable_text)
+"""The same for texts that come again and again: those of keys, targets and models."""
+
+
 def tokens_of(usage: Usage, most: int = MAX_COUNT) -> list[int]:
     """Return the counts of a usage, each within its column."""
-    counts = (
+    counts = [
         usage.input,
         usage.input_audio,
         usage.cache_read,
@@ -60,8 +65,10 @@ def tokens_of(usage: Usage, most: int = MAX_COUNT) -> list[int]:
         usage.output,
         usage.output_audio,
         usage.reasoning,
-    )
-    return [min(max(count, 0), most) for count in counts]
+    ]
+    if min(counts) < 0 or max(counts) > most:
+        return [min(max(count, 0), most) for count in counts]
+    return counts
 
 
 def list_as_text(items: Any) -> str | None:
@@ -98,9 +105,11 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
-def storable_id(number: uuid.UUID, connection: Any) -> str:
-    """Return a UUID as this database has it."""
-    return str(number) if connection.features.has_native_uuid_field else number.hex
+def storable_id(digits: str, connection: Any) -> str:
+    """Return the 32 hexadecimal digits of a UUID as this database has it."""
+    if not connection.features.has_native_uuid_field:
+        return digits
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def storable_time(seconds: float, connection: Any) -> Any:
