@@ -32,9 +32,13 @@ Upstream = tuple[str, str, int]
 """Scheme, host (lower case, no brackets) and port."""
 
 Network = IPv4Network | IPv6Network
+Proxy = Network | Literal["unix"]
+"""Where a proxy calls from; `unix`: from a socket in the file system, which has no address."""
 
 
-def _proxy_network(entry: Any) -> Network:
+def _proxy(entry: Any) -> Proxy:
+    if entry == "unix":
+        return "unix"
     network = parse_network(str(entry))
     if network.prefixlen == 0:
         raise ValueError("an entry must not be every address: who calls would be hearsay")
@@ -250,9 +254,10 @@ class Settings(_Model):
     """Provider response headers that go on to clients, besides the usual ones."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names that requests may ask for; empty: any. Local mode has its own."""
-    trusted_proxies: tuple[Annotated[Network, BeforeValidator(_proxy_network)], ...] = ()
+    trusted_proxies: tuple[Annotated[Proxy, BeforeValidator(_proxy)], ...] = ()
     """Addresses and networks, `10.0.0.0/8`, of the proxies in front of the gateway, whose
-    `X-Forwarded-For` or `Forwarded` tells the client's address."""
+    `X-Forwarded-For` or `Forwarded` tells the client's address; `unix` for one that calls by a Unix
+    socket."""
     log_bodies: bool = False
     """Whether the request log keeps prompts and answers too, redacted."""
     limits: Limits = Limits()

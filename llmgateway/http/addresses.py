@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from llmgateway.settings import Network
+from llmgateway.settings import Network, Proxy
 from llmgateway.types.http import Headers, HTTPRequest
 
 Address = IPv4Address | IPv6Address
@@ -27,9 +27,11 @@ _PAIR = re.compile(
 brackets may stand outside of quotes too, as some proxies have them."""
 
 _UNREADABLE = ("",)
+_SOCKETS = (None, "", "localhost")
+"""What servers call a peer that has no address: uvicorn, those that follow PEP 3333, waitress."""
 
 
-def client_address(request: HTTPRequest, trusted: Sequence[Network]) -> Address | None:
+def client_address(request: HTTPRequest, trusted: Sequence[Proxy]) -> Address | None:
     """Return the address of the client, or None where it cannot be told for certain.
 
     It is the peer's, unless the peer is one of the `trusted` proxies. Then it is the rightmost hop
@@ -42,12 +44,15 @@ def client_address(request: HTTPRequest, trusted: Sequence[Network]) -> Address 
     mostly hands on the other as the client has sent it. So where they tell of different clients
     it is None: which of them is forged cannot be told.
 
-    IPv4 mapped into IPv6 is IPv4; ports and zones are left out.
+    A peer without an address is a proxy where `unix` is among the trusted. IPv4 mapped into IPv6 is
+    IPv4; ports and zones are left out.
     """
     peer = _address_of(request.client or "")
-    if peer is None or not is_within(peer, trusted):
+    networks = [proxy for proxy in trusted if proxy != "unix"]
+    is_socket = request.client in _SOCKETS and "unix" in trusted
+    if not (is_socket or is_within(peer, networks)):
         return peer
-    told = {_first_stranger(hops, trusted) for hops in _chains(request.headers)}
+    told = {_first_stranger(hops, networks) for hops in _chains(request.headers)}
     if not told:
         return peer
     return told.pop() if len(told) == 1 else None

@@ -268,6 +268,28 @@ def test_a_hop_that_is_no_address_is_nobody(hop: str, field: str) -> None:
     assert told(PROXY, ("forwarded", f"for={VICTIM}, {field}")) is None
 
 
+@pytest.mark.parametrize("peer", [None, "", "localhost"])
+def test_a_proxy_at_a_unix_socket_is_believed_where_it_is_trusted(peer: str | None) -> None:
+    request = asked(peer, ("X-Forwarded-For", f"{VICTIM}, {ATTACKER}, 10.0.0.1"))
+
+    assert ip_address(ATTACKER) == client_address(request, (*TRUSTED, "unix"))
+    assert client_address(request, TRUSTED) is None
+    assert client_address(asked(peer), (*TRUSTED, "unix")) is None
+
+
+@pytest.mark.parametrize("peer", [ATTACKER, "testclient", "unix", "nowhere"])
+def test_who_is_at_no_unix_socket_is_not_believed_for_it(peer: str) -> None:
+    request = asked(peer, ("X-Forwarded-For", VICTIM))
+
+    assert client_address(request, ("unix",)) == (ip_address(peer) if peer == ATTACKER else None)
+
+
+def test_a_proxy_that_was_called_by_a_unix_socket_hides_its_caller() -> None:
+    request = asked("10.0.0.1", ("X-Forwarded-For", f"{VICTIM}, unix:"))
+
+    assert client_address(request, (*TRUSTED, "unix")) is None
+
+
 @pytest.mark.parametrize(
     ("address", "networks", "expected"),
     [
