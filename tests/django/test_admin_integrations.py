@@ -267,6 +267,14 @@ def test_what_all_share_is_for_superusers(staff: Staff, root: Client, shop: Work
     assert ["workspace"] == list(errors_of(client.post(add_url("openai"), form(workspace=""))))
 
 
+def test_what_all_share_needs_no_workspace_to_be_there(root: Client) -> None:
+    assert {} == errors_of(root.post(add_url("openai"), form(workspace="")))
+    assert 200 == root.get(url("guardrail_add")).status_code
+
+    assert Integration.objects.get().workspace is None
+    assert 403 == root.get(url("virtualkey_add")).status_code
+
+
 def test_a_row_stays_in_its_workspace(
     root: Client, other: Workspace, shop: Workspace, openai: Integration
 ) -> None:

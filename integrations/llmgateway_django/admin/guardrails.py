@@ -26,6 +26,7 @@ class GuardrailAdmin(VersionedAdmin):
     list_display = ("name", "slug", "workspace", "status", "created_at")
     list_select_related = ("workspace",)
     search_fields = ("name", "slug")
+    may_be_shared = True
     change_form_template = "admin/llmgateway/guardrail/change_form.html"
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
@@ -42,12 +43,6 @@ class GuardrailAdmin(VersionedAdmin):
         rows, _actions = self._shown(request, obj)
         sections = sections_of(rows, checks_of_project())
         return [(None, {"fields": (*_NAMES, "actions")}), *sections]
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Let superusers alone make one for all workspaces."""
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        field.required = not request.user.is_superuser
-        return field
 
     def changeform_view(
         self,

@@ -29,6 +29,7 @@ class IntegrationAdmin(ScopedAdmin):
     list_select_related = ("workspace",)
     search_fields = ("name", "provider")
     fixed_fields = ("workspace", "provider")
+    may_be_shared = True
 
     @admin.display(description=_("secrets"), boolean=True)
     def has_secrets(self, integration: Integration) -> bool:
@@ -76,12 +77,6 @@ class IntegrationAdmin(ScopedAdmin):
         """Return what is only shown. The provider is chosen before the form is there."""
         shown = super().get_readonly_fields(request, obj)
         return [*shown, "provider", "shown_options", "stored", "created_at", "updated_at"]
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Let superusers alone make one for all workspaces."""
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        field.required = not request.user.is_superuser
-        return field
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """Ask for the provider first: what else there is to say depends on it."""

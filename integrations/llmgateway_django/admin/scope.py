@@ -57,6 +57,8 @@ class ScopedAdmin(admin.ModelAdmin):
     """Who may change things here."""
     fixed_fields: tuple[str, ...] = ("workspace",)
     """What is said once, when a row is made."""
+    may_be_shared = False
+    """Whether superusers, and they alone, may make one without a workspace, for all of them."""
 
     def of_workspaces(self, queryset: Any, workspaces: Any) -> Any:
         """Return those of `queryset` that belong to these workspaces."""
@@ -93,13 +95,18 @@ class ScopedAdmin(admin.ModelAdmin):
         """Offer the workspaces in which the user may make something."""
         if db_field.name == "workspace":
             kwargs["queryset"] = workspaces_of(request.user, self.roles)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "workspace" and self.may_be_shared:
+            field.required = not request.user.is_superuser
+        return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user has a workspace to add to."""
-        return bool(
-            super().has_add_permission(request) and workspaces_of(request.user, self.roles).exists()
-        )
+        """Tell whether the user has a workspace to add to, or needs none."""
+        if not super().has_add_permission(request):
+            return False
+        if self.may_be_shared and request.user.is_superuser:
+            return True
+        return bool(workspaces_of(request.user, self.roles).exists())
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Tell whether the user's role in the object's workspace is enough."""
