@@ -7,10 +7,10 @@ pattern, so all patterns of a config together have a budget, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from llmgateway.config.javascript import text_of
+from llmgateway.late import import_late
 
 MAX_TEXT_BYTES = 256 * 1024
 """How much of a text is searched at most; what follows is taken as not there."""
@@ -77,7 +77,7 @@ class Patterns:
 def _compile(pattern: str) -> Any:
     try:
         # An optional dependency, wanted only by configs that have a $regex.
-        re2 = import_module("re2")
+        re2 = import_late("re2")
     except ImportError:
         raise ValueError(
             "$regex needs google-re2, which this gateway lacks; install llmgateway[regex]"

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from llmgateway.engine.world import World
+from llmgateway.late import import_late
 from llmgateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 
 def load() -> type[GuardRoom]:
     """Import all that guards calls, which takes a moment the first time."""
-    from llmgateway.engine.asking import GuardRoom
-
-    return GuardRoom
+    room: type[GuardRoom] = import_late("llmgateway.engine.asking").GuardRoom
+    return room
 
 
 class LateRoom:

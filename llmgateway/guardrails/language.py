@@ -19,6 +19,7 @@ from pydantic import AfterValidator
 from llmgateway.guardrails.base import CheckFailed, ParameterFault, Subject, Verdict
 from llmgateway.guardrails.declare import check
 from llmgateway.guardrails.languages import by_name
+from llmgateway.late import import_late
 
 _MIN_LETTERS = 20
 """Shorter texts are undecided; a letter of a script that writes words in one counts four times."""
@@ -150,10 +151,10 @@ def _sample(text: str) -> str:
 def _detector() -> Any:
     # Late: an extra, and heavy.
     try:
-        from lingua import LanguageDetectorBuilder  # type: ignore[import-not-found,unused-ignore]
+        lingua = import_late("lingua")
     except ImportError as exc:
         raise CheckFailed("lingua is not installed: llmgateway[language]") from exc
-    return LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
+    return lingua.LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
 
 
 def _explain(passed: bool, told: Sequence[str]) -> str:

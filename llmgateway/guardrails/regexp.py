@@ -11,13 +11,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import PlainValidator, WithJsonSchema
 
 from llmgateway.guardrails.base import CheckFailed, ParameterFault
 from llmgateway.guardrails.syntax import Translated, translate
+from llmgateway.late import import_late
 
 MAX_PATTERN = 8192
 """How many characters a user's pattern may have."""
@@ -252,7 +252,7 @@ def _text(name: Any) -> str:
 def _compile(pattern: str, max_memory: int, ignore_case: bool) -> Any:
     try:
         # An optional dependency, wanted only by checks that have a pattern.
-        re2 = import_module("re2")
+        re2 = import_late("re2")
     except ImportError:
         raise ParameterFault(
             "Patterns need google-re2, which this gateway lacks; install llmgateway[guardrails]"

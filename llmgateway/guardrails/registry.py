@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points
 
 from llmgateway.guardrails.declare import Check, declared
 from llmgateway.guardrails.parameters import did_you_mean
+from llmgateway.late import import_late
 
 ENTRY_POINTS = "llmgateway.checks"
 """The group in which packages name a check, or a module or list of checks."""
@@ -95,5 +95,5 @@ def _installed() -> Checks:
 @cache
 def builtin() -> Checks:
     """Return the checks of this package; their modules are imported at the first call."""
-    modules = [import_module(f"llmgateway.guardrails.{name}") for name in (*_BUILTIN, *_MORE)]
+    modules = [import_late(f"llmgateway.guardrails.{name}") for name in (*_BUILTIN, *_MORE)]
     return Checks([one for module in modules for one in module.CHECKS])

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from typing import Annotated, Any
 
 import orjson
@@ -19,6 +18,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from llmgateway.guardrails.base import CheckFailed, ParameterFault
 from llmgateway.guardrails.regexp import Regexp, compile_pattern
+from llmgateway.late import import_late
 from llmgateway.types import JSON
 
 MAX_SCHEMA_BYTES = 64 * 1024
@@ -161,7 +161,7 @@ def _patterns_of(nodes: _Nodes) -> dict[str, Regexp]:
 def _jsonschema() -> Any:
     try:
         # An optional dependency, wanted only by checks that have a schema.
-        return import_module("jsonschema")
+        return import_late("jsonschema")
     except ImportError:
         raise ParameterFault(
             "Schemas need jsonschema, which this gateway lacks; install llmgateway[guardrails]"
@@ -173,12 +173,12 @@ def _schema_error() -> Any:
 
 
 def _unresolvable() -> Any:
-    return import_module("referencing").exceptions.Unresolvable
+    return import_late("referencing").exceptions.Unresolvable
 
 
 @cache
 def _empty_registry() -> Any:
-    return import_module("referencing").Registry()
+    return import_late("referencing").Registry()
 
 
 @cache

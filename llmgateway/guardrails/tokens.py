@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Annotated, Any
 
 import orjson
@@ -17,6 +16,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from llmgateway.guardrails.base import CheckFailed, ParameterFault, Services, Subject, Verdict
 from llmgateway.guardrails.declare import check
 from llmgateway.guardrails.outside import URL
+from llmgateway.late import import_late
 from llmgateway.types import JSON
 
 _MAX_TOKEN = 16 * 1024
@@ -93,7 +93,7 @@ def _failed(explanation: str) -> Verdict:
 def _library() -> Any:
     try:
         # An optional dependency, wanted by this check alone.
-        return import_module("jwt")
+        return import_late("jwt")
     except ImportError:
         raise CheckFailed(
             "default.jwt needs PyJWT, which this gateway lacks; install llmgateway[jwt]"

@@ -91,7 +91,8 @@ def _imported(node: ast.AST) -> Iterator[str]:
         case ast.ImportFrom(module=module, level=level):
             yield "." * level + (module or "")
         case ast.Call(
-            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            func=ast.Name(id="import_module" | "import_late" | "__import__")
+            | ast.Attribute(attr="import_module"),
             args=[ast.Constant(value=str(module)), *_],
         ):
             yield module

@@ -8,12 +8,12 @@ what is left beyond that counts as a number if it has the shape of one, so that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 from llmgateway.guardrails.base import ParameterFault
 from llmgateway.guardrails.pii.patterns import Candidate, groups_of_digits, runs
 from llmgateway.guardrails.pii.shapes import KINDS
+from llmgateway.late import import_late
 
 __all__ = ["ASKED_AT_MOST", "Asker", "is_region", "library", "phones"]
 
@@ -32,7 +32,7 @@ _MOST_GROUPS = 7
 def library() -> Any:
     """Return the module; raises `ParameterFault` where it is not installed."""
     try:
-        return import_module("phonenumbers")
+        return import_late("phonenumbers")
     except ImportError:
         raise ParameterFault(
             "Telephone numbers need phonenumbers, which this gateway lacks; "

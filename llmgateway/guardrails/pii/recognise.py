@@ -10,11 +10,11 @@ a download of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
 from llmgateway.guardrails.base import ParameterFault
 from llmgateway.guardrails.pii.find import Recogniser
+from llmgateway.late import import_late
 
 __all__ = ["PresidioRecogniser", "recognise_with", "recogniser"]
 
@@ -67,6 +67,6 @@ class PresidioRecogniser:
 
 def _analyzer() -> Any:
     try:
-        return import_module("presidio_analyzer").AnalyzerEngine()
+        return import_late("presidio_analyzer").AnalyzerEngine()
     except ImportError:
         raise ParameterFault("This gateway lacks Presidio; install llmgateway[presidio]") from None
