@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from llmgateway.guardrails import declare, declared
+from llmgateway.guardrails.pii.recognise import recognise_with
 from llmgateway.testing import FakeProvider
 from llmgateway.testing.server import serve_in_thread
 from tests.cli.server_process import serving
@@ -62,8 +64,14 @@ def stage(
     move_in_process(monkeypatch, fake_address)
     for key, value in KEYS.items():
         monkeypatch.setenv(key, value)
+    before = {check.id for check in declared()}
     with Stage(tmp_path, demo_port, fake_address) as stage:
         yield stage
+    # What a page's app would have for itself is not for the tests that follow in this process.
+    recognise_with(None)
+    for check in declared():
+        if check.id not in before and not check.function.__module__.startswith("llmgateway."):
+            del declare._declared[check.id]
 
 
 # Clients that a page's reader would leave open are left open here, too.
