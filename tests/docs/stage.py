@@ -18,6 +18,7 @@ The rules, all of them:
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import re
@@ -87,6 +88,9 @@ class Stage:
     ) -> None:
         for server in self._servers.values():
             server.close()
+        # Here, where it is no fault of a test's that a page leaves its clients open.
+        self._namespace.clear()
+        gc.collect()
 
     def play(self, block: Block) -> str:
         """Run a block and return what it printed; raises `AssertionError` where it fails."""

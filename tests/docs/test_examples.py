@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgateway.guardrails import declare, declared
+from llmgateway.guardrails import Check, declare, declared
 from llmgateway.guardrails.pii.recognise import recognise_with
 from llmgateway.testing import FakeProvider
 from llmgateway.testing.server import serve_in_thread
@@ -67,11 +67,15 @@ def stage(
     before = {check.id for check in declared()}
     with Stage(tmp_path, demo_port, fake_address) as stage:
         yield stage
-    # What a page's app would have for itself is not for the tests that follow in this process.
-    recognise_with(None)
-    for check in declared():
-        if check.id not in before and not check.function.__module__.startswith("llmgateway."):
-            del declare._declared[check.id]
+        # What a page's app has for itself is not for the tests that follow in this process.
+        recognise_with(None)
+        for id_ in [check.id for check in declared() if not _is_ours(check)]:
+            if id_ not in before:
+                del declare._declared[id_]
+
+
+def _is_ours(check: Check) -> bool:
+    return check.function.__module__.startswith("llmgateway.")
 
 
 # Clients that a page's reader would leave open are left open here, too.
