@@ -21,6 +21,8 @@ from llmgateway_django.database import DatabaseBusy, InlineDatabase
 from llmgateway_django.models import RequestBody, RequestLog
 from llmgateway_django.stores import DjangoRecords, log_id
 from llmgateway_django.stores import records as store_module
+from llmgateway_django.stores import values as values_module
+from llmgateway_django.stores.values import storable_name
 from tests.stores.test_contract import a_record
 
 T = TypeVar("T")
@@ -245,3 +247,11 @@ def test_the_log_may_be_in_another_database(logs: str) -> None:
         (rows,) = cursor.fetchone()
     assert 3 == rows
     assert {"django_migrations", *(f"llmgateway_{name}" for name in LOGS)} == set(names)
+
+
+def test_long_names_that_clients_choose_are_not_kept() -> None:
+    before = values_module._known_name.cache_info().currsize
+    for number in range(10):
+        assert storable_name(f"{number}" * 100_000, 100).endswith("…")
+
+    assert before == values_module._known_name.cache_info().currsize

@@ -50,8 +50,15 @@ def storable_text(value: str | None, length: int | None = None) -> str:
     return value if length is None or len(value) <= length else value[: length - len(_CUT)] + _CUT
 
 
-storable_name = lru_cache(maxsize=4096)(storable_text)
-"""The same for texts that come again and again: those of keys, targets and models."""
+_LONGEST_NAME = 200
+_known_name = lru_cache(maxsize=4096)(storable_text)
+
+
+def storable_name(value: str | None, length: int | None = None) -> str:
+    """Return the same for a text that comes again and again: of a key, a target, a model."""
+    if value is not None and len(value) > _LONGEST_NAME:  # clients choose some: none is kept
+        return storable_text(value, length)
+    return _known_name(value, length)
 
 
 def tokens_of(usage: Usage, most: int = MAX_COUNT) -> list[int]:
