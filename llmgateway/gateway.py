@@ -88,7 +88,7 @@ class Gateway:
             self.settings.limits,
             self._world,
             log_bodies=self.settings.log_bodies,
-            vaults=room.vaults if masks_every_request(self.settings, known) else None,
+            vaults=room().vaults if masks_every_request(self.settings, known) else None,
         )
         self._app = App(
             engine=Engine(self.settings, self._world, room),

@@ -202,8 +202,9 @@ class Engine:
         """
         before, guarding, told = draft.told, None, None
         if target.guards:
-            draft.vaults = draft.vaults or self.room.vaults()
-            guarding = self.room().guarding(call, target, self, draft.vaults)
+            room = self.room()
+            draft.vaults = draft.vaults or room.vaults()
+            guarding = room.guarding(call, target, self, draft.vaults)
             told = None if guarding is None else guarding.told
         if before is not None and before.beside:
             told = told or Told()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from llmgateway.engine.world import World
@@ -11,7 +10,6 @@ from llmgateway.settings import Settings
 
 if TYPE_CHECKING:
     from llmgateway.engine.asking import GuardRoom, PlanOfModel
-    from llmgateway.engine.vaults import Vaults
 
 
 def load() -> type[GuardRoom]:
@@ -25,20 +23,11 @@ class LateRoom:
 
     def __init__(self, settings: Settings, world: World, plan_of_model: PlanOfModel) -> None:
         self._stated = (settings, world, plan_of_model)
-        self._lock = threading.Lock()
-        self._room: GuardRoom | None = None
+        self._rooms: list[GuardRoom] = []
+        """The first one counts. No lock: below gevent, and after a fork, it might never be free."""
 
     def __call__(self) -> GuardRoom:
         """Return the room."""
-        return self._room or self._made()
-
-    def _made(self) -> GuardRoom:
-        guard_room = load()
-        with self._lock:
-            if self._room is None:
-                self._room = guard_room(*self._stated)
-            return self._room
-
-    def vaults(self) -> Vaults:
-        """Return vaults for a call, with nothing in them yet."""
-        return self().vaults()
+        if not self._rooms:
+            self._rooms.append(load()(*self._stated))
+        return self._rooms[0]
