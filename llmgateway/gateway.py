@@ -23,6 +23,7 @@ from llmgateway.http.app import App
 from llmgateway.http.calls import Reader
 from llmgateway.http.tries import FailedTries
 from llmgateway.providers import Provider, builtin
+from llmgateway.redaction import redacting_logger
 from llmgateway.settings import Settings, resolve_environment
 from llmgateway.stores import (
     Documents,
@@ -38,6 +39,11 @@ from llmgateway.transport.choice import transport_of
 from llmgateway.transport.perloop import PerLoop
 from llmgateway.types.call import Principal
 from llmgateway.types.http import HTTPRequest, HTTPResponse
+
+logger = redacting_logger(__name__)
+
+FLUSH_S = 5.0
+"""How long the end waits for a log store, which may be away for minutes."""
 
 
 class Gateway:
@@ -117,8 +123,12 @@ class Gateway:
         return self
 
     async def aclose(self) -> None:
-        """Store what is queued and close the running loop's connections."""
-        await self.recorder.flush()
+        """Store what is queued, within `FLUSH_S`, and close the running loop's connections."""
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await self.recorder.flush()
+        except TimeoutError:
+            logger.error("The log store did not take all records before the gateway was closed.")
         transport = self._transports.pop(asyncio.get_running_loop())
         if transport is not None:
             await transport.aclose()

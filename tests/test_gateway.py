@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from llmgateway import Gateway
 from llmgateway.engine.check import SettingsFault
 from llmgateway.settings import Settings
+from llmgateway.types.http import Headers, HTTPRequest
+from llmgateway.types.record import Record
 
 
 def test_env_in_a_mapping_stands_for_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +60,21 @@ def test_a_missing_variable_is_named() -> None:
 def test_what_the_rows_refuse_is_told_at_the_start(settings: dict[str, object], words: str) -> None:
     with pytest.raises(SettingsFault, match=words):
         Gateway(settings)
+
+
+async def test_a_store_that_never_answers_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Silent:
+        async def append(self, batch: Sequence[Record]) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("llmgateway.gateway.FLUSH_S", 0.05)
+    gateway = Gateway({}, records=Silent())
+    await gateway.handle(HTTPRequest("GET", "/v1/models", "", Headers(), b""))
+    async with asyncio.timeout(10):
+        await gateway.aclose()
+
+    assert ["The log store did not take all records before the gateway was closed."] == [
+        record.getMessage() for record in caplog.records
+    ]
